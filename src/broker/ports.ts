@@ -1,0 +1,149 @@
+/**
+ * What the handlers need of the world. The Worker wires these to D1 and to Durable Objects; the
+ * simulator to its own catalogue and to machines under a seeded scheduler.
+ */
+import type { ClusterInfo, PartitionInfo, TopicInfo } from "../cluster/types.ts";
+
+export interface NewTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly internal: boolean;
+  readonly partitions: readonly PartitionInfo[];
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+/** Reads may be a few seconds old unless `fresh` is asked for; writes go to the primary. */
+export interface CataloguePort {
+  /** Throws KafkaError CLUSTER_AUTHORIZATION_FAILED-style errors only; an unknown cluster is null. */
+  cluster(clusterId: string, opts?: { fresh?: boolean }): Promise<ClusterInfo | null>;
+  /** Every topic's name and id, without partitions, ordered by name. */
+  listTopics(clusterId: string): Promise<{ name: string; topicId: string; internal: boolean }[]>;
+  /** The topics found, keyed by name. Unknown names are absent. `null` = all. */
+  topics(
+    clusterId: string,
+    names: readonly string[] | null,
+    opts?: { fresh?: boolean },
+  ): Promise<Map<string, TopicInfo>>;
+  /** The topics found, keyed by id. */
+  topicsById(
+    clusterId: string,
+    ids: readonly string[],
+    opts?: { fresh?: boolean },
+  ): Promise<Map<string, TopicInfo>>;
+  /** False when a topic of that name exists: nothing was written. */
+  createTopic(clusterId: string, topic: NewTopic): Promise<boolean>;
+  /** The topic removed, or null when there was none of that name and id. */
+  deleteTopic(clusterId: string, name: string, topicId: string): Promise<TopicInfo | null>;
+  /** Compare-and-set on the number of partitions. False: the count was not `expected` any more. */
+  addPartitions(
+    clusterId: string,
+    topicId: string,
+    expected: number,
+    added: readonly PartitionInfo[],
+  ): Promise<boolean>;
+  /** First id of a block of `count` producer ids that nobody else will ever get. */
+  allocateProducerIds(clusterId: string, count: number): Promise<number>;
+}
+
+/** One partition of one topic, addressed at one of its replicas. */
+export interface PartitionAddress {
+  readonly clusterId: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly brokerId: number;
+}
+
+export interface AppendRequest {
+  /** One validated RecordBatch v2, as the producer sent it. */
+  readonly batch: Uint8Array;
+  /** -1 all, 0, 1. */
+  readonly acks: number;
+  readonly timeoutMs: number;
+  /** What the caller believes; a replica with another epoch answers 6, 74 or 75. -1: unknown. */
+  readonly leaderEpoch: number;
+  /** message.timestamp.type=LogAppendTime: the log stamps the batch itself. */
+  readonly logAppendTime: boolean;
+}
+
+export interface AppendResult {
+  readonly errorCode: number;
+  /** Null unless errorCode is set and the code alone does not say it all. */
+  readonly errorMessage: string | null;
+  readonly baseOffset: number;
+  /** -1 unless the log stamped the batch. */
+  readonly logAppendTimeMs: number;
+  readonly logStartOffset: number;
+}
+
+export interface ReadRequest {
+  readonly fetchOffset: number;
+  /** Bytes this partition may return; the first batch is returned whole all the same if `minOneBatch`. */
+  readonly maxBytes: number;
+  readonly minOneBatch: boolean;
+  /** -1: none given. */
+  readonly currentLeaderEpoch: number;
+  /** -1: none given (v12+). */
+  readonly lastFetchedEpoch: number;
+  readonly readCommitted: boolean;
+}
+
+export interface ReadResult {
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  /** Whole batches, possibly from before `fetchOffset`: the client skips. Empty when nothing is there. */
+  readonly records: Uint8Array;
+  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null;
+}
+
+export interface ListOffsetRequest {
+  /** ms, or a special: -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered. */
+  readonly timestamp: number;
+  readonly currentLeaderEpoch: number;
+  readonly readCommitted: boolean;
+}
+
+export interface ListOffsetResult {
+  readonly errorCode: number;
+  readonly timestamp: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+export interface DeleteRecordsResult {
+  readonly errorCode: number;
+  /** The new log start offset, -1 on error. */
+  readonly lowWatermark: number;
+}
+
+/**
+ * The leader of a partition. A deleted or never created partition answers
+ * UNKNOWN_TOPIC_OR_PARTITION (3) in every result; a transport failure rejects.
+ */
+export interface PartitionPort {
+  append(request: AppendRequest): Promise<AppendResult>;
+  read(request: ReadRequest): Promise<ReadResult>;
+  /**
+   * Resolves with true once the high watermark passes `offset` (or the partition goes away), with
+   * false after `timeoutMs`, or when `signal` aborts. Never rejects: a broken wait is a wait that is over.
+   */
+  waitForData(offset: number, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
+  listOffset(request: ListOffsetRequest): Promise<ListOffsetResult>;
+  /** offset -1 = up to the high watermark. */
+  deleteRecords(offset: number): Promise<DeleteRecordsResult>;
+}
+
+export interface PartitionsPort {
+  at(address: PartitionAddress): PartitionPort;
+  /** Creates the replicas' objects in their regions; idempotent, may run after the reply. */
+  open(clusterId: string, topic: TopicInfo, partitions: readonly PartitionInfo[]): Promise<void>;
+  /** Drops every replica's storage for good; idempotent. */
+  destroy(clusterId: string, topic: TopicInfo): Promise<void>;
+}
+
+export interface Ports {
+  readonly catalogue: CataloguePort;
+  readonly partitions: PartitionsPort;
+}

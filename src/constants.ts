@@ -1,0 +1,59 @@
+/**
+ * Every limit and default in one place, unit in its name, relations asserted below.
+ */
+import { assert } from "./lib/assert.ts";
+
+/** Cloudflare's bound on one SQLite row; the local runtime does not enforce it, the log does. */
+export const ROW_BYTES_MAX = 2_000_000;
+/** Room left in a row for its other columns and SQLite's own header. */
+export const CHUNK_BYTES_MAX = ROW_BYTES_MAX - 1_024;
+/** A chunk's rowid is baseOffset * CHUNK_PARTS_MAX + part, so one batch may span that many rows. */
+export const CHUNK_PARTS_MAX = 16;
+/** Rowids are read as JavaScript numbers: exact up to 2^53. */
+export const OFFSET_MAX = Math.floor(Number.MAX_SAFE_INTEGER / CHUNK_PARTS_MAX) - 1;
+
+/** One RPC message carries at most 32 MiB (workerd MAX_JS_RPC_MESSAGE_SIZE). */
+export const RPC_MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+/** Kafka's default max.message.bytes: 1 MiB of records and 12 bytes of batch prefix. */
+export const MAX_MESSAGE_BYTES_DEFAULT = 1_048_588;
+/** The largest max.message.bytes that a topic may ask for. */
+export const MAX_MESSAGE_BYTES_LIMIT = 24 * 1024 * 1024;
+/** A request frame without its size prefix: Kafka's socket.request.max.bytes. */
+export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
+/** What one Fetch response may hold (Kafka's fetch.max.bytes default on the broker: 55 MiB). */
+export const FETCH_BYTES_MAX = 55 * 1024 * 1024;
+/** What one partition may add to it: one RPC message, with room for its envelope. */
+export const FETCH_PARTITION_BYTES_MAX = 28 * 1024 * 1024;
+/** A fetch parks no longer than this, whatever it asks (Kafka has no cap; a Worker's client may be gone). */
+export const FETCH_WAIT_MS_MAX = 5 * 60 * 1000;
+
+/** Bytes of produces that a partition holds in memory before it says "throttle". */
+export const APPEND_IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
+/** Most recent chunks kept in memory per partition for tailing readers. */
+export const TAIL_CACHE_BYTES_MAX = 4 * 1024 * 1024;
+/** Decompressed size of one batch that Kedge is willing to look into. */
+export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Kafka keeps the last five batches of an idempotent producer (ProducerStateEntry.NUM_BATCHES_TO_RETAIN). */
+export const PRODUCER_BATCHES_RETAINED = 5;
+/** producer.id.expiration.ms. */
+export const PRODUCER_ID_EXPIRATION_MS = 24 * 60 * 60 * 1000;
+/** Producer ids are handed out from blocks of this size, one D1 write each (ProducerIdsBlock). */
+export const PRODUCER_ID_BLOCK = 1_000;
+
+/** message.timestamp.after.max.ms (KIP-937). */
+export const TIMESTAMP_AFTER_MAX_MS = 60 * 60 * 1000;
+
+/** Kafka's topic name rule (Topic.java): at most 249 of [a-zA-Z0-9._-], not "." or "..". */
+export const TOPIC_NAME_CHARS_MAX = 249;
+export const PARTITIONS_PER_TOPIC_MAX = 10_000;
+/** batch.size: where the sticky partitioner moves on (KIP-794), and the producer's batch. */
+export const BATCH_SIZE_DEFAULT = 16_384;
+
+/** How long a router trusts what it read of a topic in the catalogue. */
+export const METADATA_TTL_MS = 5_000;
+
+assert(MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX, "the largest batch must fit its rows");
+assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
+assert(FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "one partition's fetch must fit one RPC message");
+assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");
