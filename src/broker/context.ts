@@ -1,0 +1,60 @@
+/**
+ * What a handler is given beside the request: who asks, of which cluster, and the world behind
+ * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
+ */
+import type { Ports } from "./ports.ts";
+
+/** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
+export interface BrokerConfig {
+  /** num.partitions: what CreateTopics' -1 and automatic creation mean. */
+  readonly numPartitions: number;
+  /** default.replication.factor. */
+  readonly defaultReplicationFactor: number;
+  /** auto.create.topics.enable. A client's allow_auto_topic_creation=false wins over it. */
+  readonly autoCreateTopicsEnable: boolean;
+  /** message.max.bytes: a topic without max.message.bytes takes this one. */
+  readonly messageMaxBytes: number;
+  /** log.message.timestamp.type: a topic without message.timestamp.type takes this one. */
+  readonly logMessageTimestampType: "CreateTime" | "LogAppendTime";
+}
+
+export interface RequestContext {
+  readonly clusterId: string;
+  readonly principal: string;
+  /** As the client named itself in the request header; null when it did not. */
+  readonly clientId: string | null;
+  readonly apiVersion: number;
+  /** The address that clients really dial; Metadata names it for every broker. */
+  readonly advertised: { readonly host: string; readonly port: number };
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Uniform in [0, 1). Topic ids are made of it too, so it must be a strong source in production. */
+  random(): number;
+  readonly config: BrokerConfig;
+  readonly ports: Ports;
+  /** Work that goes on after the reply; its failure must not fail the request. */
+  waitUntil(promise: Promise<unknown>): void;
+  /** Aborts when the client has gone. */
+  readonly signal?: AbortSignal;
+  /** Where a handler reports what nobody answers for; `console` when absent. */
+  log?(entry: LogEntry): void;
+}
+
+/** What the caller of `dispatchFrame` and `call` knows; the frame's header gives the rest. */
+export type RequestContextBase = Omit<RequestContext, "clientId" | "apiVersion">;
+
+export interface LogEntry {
+  readonly level: "error" | "warn";
+  readonly message: string;
+  readonly api?: string;
+  readonly apiVersion?: number;
+  readonly clientId?: string | null;
+  readonly error?: string;
+}
+
+/** One structured line; Workers Logs indexes the fields of a JSON object. */
+export function logEntry(ctx: Pick<RequestContext, "log">, entry: LogEntry): void {
+  if (ctx.log !== undefined) ctx.log(entry);
+  else if (entry.level === "error") console.error(JSON.stringify(entry));
+  else console.warn(JSON.stringify(entry));
+}

@@ -1,0 +1,174 @@
+/**
+ * From a request frame to its handler and back to a response frame; and the same for callers in
+ * this process (REST), who have values and not bytes.
+ */
+import { assert } from "../lib/assert.ts";
+import { ErrorCode, errorName, KafkaError, ProtocolError } from "../protocol/errors.ts";
+import { decodeRequestHeader, encodeResponseFrame } from "../protocol/frame.ts";
+import type { RequestHeader } from "../protocol/frame.ts";
+import { Reader } from "../protocol/reader.ts";
+import type { AnyApi, RequestInputOf, ResponseOf } from "../protocol/schema.ts";
+import type { RequestContext, RequestContextBase } from "./context.ts";
+import { logEntry } from "./context.ts";
+import type { Handler } from "./handler.ts";
+import { ConnectionError } from "./handler.ts";
+import { handlerByKey } from "./handlers.ts";
+
+const API_VERSIONS_KEY = 18;
+const SIZE_PREFIX_BYTES = 4;
+
+/**
+ * Answers one request frame.
+ *
+ * `bytes` may or may not begin with the 4-byte size prefix; the reply has one exactly when the
+ * request had. Null means "no reply" (Produce with acks=0).
+ *
+ * Throws ConnectionError where Kafka closes the connection: an unknown key, an unsupported version
+ * of anything but ApiVersions, a body that cannot be decoded or that has bytes left over, and a
+ * failure that the API has no error response for.
+ */
+export async function dispatchFrame(
+  base: RequestContextBase,
+  bytes: Uint8Array,
+): Promise<Uint8Array | null> {
+  const prefixed = hasSizePrefix(bytes);
+  const header = decodeHeader(bytes, prefixed ? SIZE_PREFIX_BYTES : 0);
+  const handler = handlerByKey(header.apiKey);
+  if (handler === undefined) {
+    throw new ConnectionError(`API key ${header.apiKey} is not supported${prefixHint(bytes)}`);
+  }
+  const { api } = handler;
+  const [min, max] = handler.versions;
+  if (header.apiVersion < min || header.apiVersion > max) {
+    if (header.apiKey === API_VERSIONS_KEY) {
+      return reframe(apiVersionsFallback(handler, header.correlationId), prefixed);
+    }
+    throw new ConnectionError(
+      `${api.name} version ${header.apiVersion} is not supported: use ${min} to ${max}${prefixHint(bytes)}`,
+    );
+  }
+  const request = decodeBody(api, header, bytes);
+  const ctx = { ...base, clientId: header.clientId, apiVersion: header.apiVersion };
+  const response = await run(handler, ctx, request);
+  if (response === null) return null;
+  return reframe(
+    encodeResponseFrame(api, header.apiVersion, header.correlationId, response),
+    prefixed,
+  );
+}
+
+export interface CallOptions {
+  /** The highest that the handler answers, unless given. */
+  readonly version?: number;
+  readonly clientId?: string | null;
+}
+
+/**
+ * A typed call in this process: the same handler, no bytes. Missing fields of `request` take the
+ * schema's defaults, and so do the response's.
+ *
+ * Throws KafkaError when the API has no error response of its own for what happened, and
+ * InvariantError when the request is one that has no response (acks=0).
+ */
+export async function call<A extends AnyApi>(
+  base: RequestContextBase,
+  api: A,
+  request: RequestInputOf<A>,
+  options: CallOptions = {},
+): Promise<ResponseOf<A>> {
+  const handler = handlerByKey(api.key);
+  assert(handler !== undefined, `no handler answers ${api.name}`);
+  const version = options.version ?? handler.versions[1];
+  const ctx = { ...base, clientId: options.clientId ?? null, apiVersion: version };
+  const response = await answer(handler, ctx, api.request.normalize(version, request));
+  assert(response !== null, `${api.name} has no response to this request: send it as a frame`);
+  return api.response.normalize(version, response) as ResponseOf<A>;
+}
+
+/** The first int32 equals what follows it: no frame without a prefix looks like that by itself. */
+function hasSizePrefix(bytes: Uint8Array): boolean {
+  return bytes.length >= SIZE_PREFIX_BYTES && firstInt32(bytes) === bytes.length - SIZE_PREFIX_BYTES;
+}
+
+function firstInt32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(0);
+}
+
+/** A frame cut short, or two in one body, shows as a nonsense key: say what the prefix would mean. */
+function prefixHint(bytes: Uint8Array): string {
+  if (hasSizePrefix(bytes)) return "";
+  const size = firstInt32(bytes);
+  return ` (if the first four bytes are a size, it says ${size} and ${bytes.length - SIZE_PREFIX_BYTES} bytes follow)`;
+}
+
+function decodeHeader(bytes: Uint8Array, at: number): RequestHeader {
+  try {
+    return decodeRequestHeader(bytes, at);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new ConnectionError(`the request header cannot be read: ${error.message}`);
+  }
+}
+
+function decodeBody(api: AnyApi, header: RequestHeader, bytes: Uint8Array): unknown {
+  const name = `${api.name} version ${header.apiVersion}`;
+  try {
+    const reader = new Reader(bytes, header.bodyOffset);
+    const request = api.request.decode(reader, header.apiVersion);
+    if (reader.remaining > 0) {
+      throw new ConnectionError(
+        `${name}: ${reader.remaining} bytes are left over after the body of the request`,
+      );
+    }
+    return request;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new ConnectionError(`${name}: the request cannot be read: ${error.message}`);
+  }
+}
+
+/** The v0 body with error 35 and our range, so that the client can ask again (KIP-511). */
+function apiVersionsFallback(handler: Handler, correlationId: number): Uint8Array {
+  const [minVersion, maxVersion] = handler.advertised;
+  return encodeResponseFrame(handler.api, 0, correlationId, {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion, maxVersion }],
+  });
+}
+
+function reframe(frame: Uint8Array, prefixed: boolean): Uint8Array {
+  return prefixed ? frame : frame.subarray(SIZE_PREFIX_BYTES);
+}
+
+/** A KafkaError becomes the API's own error response where it has one; otherwise it is thrown on. */
+async function answer(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
+  try {
+    return await handler.handle(ctx, request);
+  } catch (error) {
+    if (error instanceof KafkaError && handler.failure !== null) {
+      return handler.failure(error, request);
+    }
+    throw error;
+  }
+}
+
+/** The last resort for a frame: log it, and have the connection closed. */
+async function run(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
+  try {
+    return await answer(handler, ctx, request);
+  } catch (error) {
+    if (error instanceof ConnectionError) throw error;
+    const { name } = handler.api;
+    const reason =
+      error instanceof KafkaError ? `${errorName(error.code)}: ${error.message}` : String(error);
+    logEntry(ctx, {
+      level: "error",
+      message: `${name} failed without an error response`,
+      api: name,
+      apiVersion: ctx.apiVersion,
+      clientId: ctx.clientId,
+      error: error instanceof Error ? (error.stack ?? reason) : reason,
+    });
+    throw new ConnectionError(`${name} version ${ctx.apiVersion} failed: ${reason}`, true);
+  }
+}

@@ -1,0 +1,30 @@
+/** Every API key that the broker answers. ApiVersions is made from this list. */
+import { assert } from "../lib/assert.ts";
+import { metadataHandler } from "./handle/03-metadata.ts";
+import { apiVersionsHandler } from "./handle/18-api-versions.ts";
+import { createTopicsHandler } from "./handle/19-create-topics.ts";
+import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
+import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
+import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
+import { describeClusterHandler } from "./handle/60-describe-cluster.ts";
+import { describeTopicPartitionsHandler } from "./handle/75-describe-topic-partitions.ts";
+import type { Handler } from "./handler.ts";
+
+/** Ordered by API key, which is also the order in ApiVersions. */
+export const handlers: readonly Handler[] = [
+  metadataHandler,
+  apiVersionsHandler(() => handlers),
+  createTopicsHandler,
+  deleteTopicsHandler,
+  initProducerIdHandler,
+  createPartitionsHandler,
+  describeClusterHandler,
+  describeTopicPartitionsHandler,
+].toSorted((a, b) => a.api.key - b.api.key);
+
+const byKey: ReadonlyMap<number, Handler> = new Map(handlers.map((h) => [h.api.key, h]));
+assert(byKey.size === handlers.length, "two handlers answer the same API key");
+
+export function handlerByKey(apiKey: number): Handler | undefined {
+  return byKey.get(apiKey);
+}
