@@ -20,8 +20,11 @@ export const MAX_MESSAGE_BYTES_DEFAULT = 1_048_588;
 export const MAX_MESSAGE_BYTES_LIMIT = 24 * 1024 * 1024;
 /** A request frame without its size prefix: Kafka's socket.request.max.bytes. */
 export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
-/** What one Fetch response may hold (Kafka's fetch.max.bytes default on the broker: 55 MiB). */
-export const FETCH_BYTES_MAX = 55 * 1024 * 1024;
+/**
+ * What one Fetch response may hold (the broker's fetch.max.bytes, 55 MiB in Kafka): lower, since a
+ * Worker has 128 MB for the parts and their concatenation. A larger first batch is returned all the same.
+ */
+export const FETCH_BYTES_MAX = 16 * 1024 * 1024;
 /** What one partition may add to it: one RPC message, with room for its envelope. */
 export const FETCH_PARTITION_BYTES_MAX = 28 * 1024 * 1024;
 /** A fetch parks no longer than this, whatever it asks (Kafka has no cap; a Worker's client may be gone). */
@@ -31,6 +34,14 @@ export const FETCH_WAIT_MS_MAX = 5 * 60 * 1000;
 export const APPEND_IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
 /** Most recent chunks kept in memory per partition for tailing readers. */
 export const TAIL_CACHE_BYTES_MAX = 4 * 1024 * 1024;
+/** A checkpoint of the log's soft state is written after this many bytes or chunks of appends. */
+export const CHECKPOINT_BYTES = 4 * 1024 * 1024;
+export const CHECKPOINT_CHUNKS = 256;
+/** Rows that one turn deletes at most, so that cleaning never stalls appends. */
+export const TRIM_ROWS_PER_TURN = 256;
+/** segment.bytes: where the log starts a new segment, Kafka's default. */
+export const SEGMENT_BYTES_DEFAULT = 1024 * 1024 * 1024;
+
 /** Decompressed size of one batch that Kedge is willing to look into. */
 export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -38,6 +49,8 @@ export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 export const PRODUCER_BATCHES_RETAINED = 5;
 /** producer.id.expiration.ms. */
 export const PRODUCER_ID_EXPIRATION_MS = 24 * 60 * 60 * 1000;
+/** A partition remembers this many producers; the one unused for longest goes first. */
+export const PRODUCER_IDS_PER_PARTITION_MAX = 10_000;
 /** Producer ids are handed out from blocks of this size, one D1 write each (ProducerIdsBlock). */
 export const PRODUCER_ID_BLOCK = 1_000;
 
@@ -47,12 +60,26 @@ export const TIMESTAMP_AFTER_MAX_MS = 60 * 60 * 1000;
 /** Kafka's topic name rule (Topic.java): at most 249 of [a-zA-Z0-9._-], not "." or "..". */
 export const TOPIC_NAME_CHARS_MAX = 249;
 export const PARTITIONS_PER_TOPIC_MAX = 10_000;
+/** One CreateTopics request adds no more than this (ReplicationControlManager.MAX_PARTITIONS_PER_BATCH). */
+export const PARTITIONS_PER_REQUEST_MAX = 10_000;
+/** Copies of a partition that the data path carries. Replication (issue 3) lifts it. */
+export const REPLICATION_FACTOR_MAX = 1;
+/** DescribeTopicPartitions answers so many and gives a cursor (max.request.partition.size.limit). */
+export const DESCRIBE_PARTITIONS_MAX = 2_000;
 /** batch.size: where the sticky partitioner moves on (KIP-794), and the producer's batch. */
 export const BATCH_SIZE_DEFAULT = 16_384;
 
 /** How long a router trusts what it read of a topic in the catalogue. */
 export const METADATA_TTL_MS = 5_000;
+/** How long it goes on with what it has when the catalogue does not answer. */
+export const METADATA_STALE_MS_MAX = 60_000;
+/** Partitions (and one more for each topic) that a router keeps in memory: about 10 MB. */
+export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
+/** A reader waits this long for another request's query before it sends its own. */
+export const METADATA_JOIN_MS_MAX = 1_000;
 
+assert(METADATA_TTL_MS < METADATA_STALE_MS_MAX, "what is trusted must be young enough to go on with");
+assert(PARTITIONS_PER_TOPIC_MAX < METADATA_CACHE_PARTITIONS_MAX, "any one topic must fit the cache");
 assert(MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX, "the largest batch must fit its rows");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
 assert(FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "one partition's fetch must fit one RPC message");
