@@ -2,7 +2,7 @@
  * What the handlers need of the world. The Worker wires these to D1 and to Durable Objects; the
  * simulator to its own catalogue and to machines under a seeded scheduler.
  */
-import type { ClusterInfo, PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import type { ClusterInfo, PartitionInfo, PartitionState, TopicInfo } from "../cluster/types.ts";
 
 export interface NewTopic {
   readonly name: string;
@@ -12,9 +12,14 @@ export interface NewTopic {
   readonly configs: Readonly<Record<string, string>>;
 }
 
-/** Reads may be a few seconds old unless `fresh` is asked for; writes go to the primary. */
+/**
+ * Reads may be a few seconds old unless `fresh` is asked for; writes go to the primary.
+ *
+ * Every method throws KafkaError REQUEST_TIMED_OUT (retriable) when the catalogue does not answer;
+ * a write may then have happened or not.
+ */
 export interface CataloguePort {
-  /** Throws KafkaError CLUSTER_AUTHORIZATION_FAILED-style errors only; an unknown cluster is null. */
+  /** An unknown cluster is null. */
   cluster(clusterId: string, opts?: { fresh?: boolean }): Promise<ClusterInfo | null>;
   /** Every topic's name and id, without partitions, ordered by name. */
   listTopics(clusterId: string): Promise<{ name: string; topicId: string; internal: boolean }[]>;
@@ -41,6 +46,22 @@ export interface CataloguePort {
     expected: number,
     added: readonly PartitionInfo[],
   ): Promise<boolean>;
+  /**
+   * Compare-and-set on one partition (KIP-497): the state becomes `next` and the partition epoch
+   * goes up by one, unless the epoch is not `expectedPartitionEpoch` any more, or `next` would take
+   * the leader epoch back. Then nothing changed and the answer is false.
+   */
+  changePartition(
+    clusterId: string,
+    topicId: string,
+    partition: number,
+    expectedPartitionEpoch: number,
+    next: PartitionState,
+  ): Promise<boolean>;
+  /** Deleted topics whose objects may still hold data, as they were when they were deleted. */
+  deletedTopics(clusterId: string): Promise<TopicInfo[]>;
+  /** The objects of a deleted topic are gone: it is no longer one of `deletedTopics`. */
+  forgetDeletedTopic(clusterId: string, topicId: string): Promise<void>;
   /** First id of a block of `count` producer ids that nobody else will ever get. */
   allocateProducerIds(clusterId: string, count: number): Promise<number>;
 }

@@ -18,15 +18,20 @@ export interface ClusterInfo {
   readonly brokers: readonly BrokerInfo[];
 }
 
-export interface PartitionInfo {
-  readonly partition: number;
+/** What an election, an ISR change or a reassignment changes in a partition. */
+export interface PartitionState {
   /** Broker id of the leader, -1 when there is none. */
   readonly leader: number;
   readonly leaderEpoch: number;
-  /** Bumped by every change of the row; compare-and-set goes by it (KIP-497). */
-  readonly partitionEpoch: number;
+  /** Broker ids, the preferred leader first. */
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
+}
+
+export interface PartitionInfo extends PartitionState {
+  readonly partition: number;
+  /** Bumped by every change of the row; compare-and-set goes by it (KIP-497). */
+  readonly partitionEpoch: number;
 }
 
 export interface TopicInfo {
