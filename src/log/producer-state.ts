@@ -1,0 +1,153 @@
+/**
+ * What a log remembers of each idempotent producer, so that a retry is answered and not stored again.
+ * Rules: LOG10 to LOG17 in SPEC.md; Kafka's ProducerStateEntry and ProducerAppendInfo (KIP-98).
+ */
+import {
+  PRODUCER_BATCHES_RETAINED,
+  PRODUCER_ID_EXPIRATION_MS,
+  PRODUCER_IDS_PER_PARTITION_MAX,
+} from "../constants.ts";
+import { ErrorCode } from "../protocol/errors.ts";
+
+const SEQUENCE_MAX = 0x7fffffff;
+
+export interface ProducerBatch {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+}
+
+export interface ProducerEntry {
+  readonly producerId: number;
+  epoch: number;
+  /** When the log last took a batch of it, by the leader's clock. */
+  lastAppendMs: number;
+  /** Oldest first, at most PRODUCER_BATCHES_RETAINED, all of `epoch`. */
+  batches: ProducerBatch[];
+}
+
+export type SequenceVerdict =
+  | { readonly kind: "append" }
+  | { readonly kind: "duplicate"; readonly batch: ProducerBatch }
+  | { readonly kind: "refused"; readonly errorCode: number; readonly message: string };
+
+const APPEND: SequenceVerdict = { kind: "append" };
+
+/** Sequences wrap from 2^31 - 1 to 0 (DefaultRecordBatch.incrementSequence). */
+export function sequenceAfter(sequence: number, increment: number): number {
+  return sequence > SEQUENCE_MAX - increment
+    ? increment - (SEQUENCE_MAX - sequence) - 1
+    : sequence + increment;
+}
+
+export class ProducerStates {
+  /** Kept in order of last use, so the first is the one to forget. */
+  readonly #entries = new Map<number, ProducerEntry>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  entries(): IterableIterator<ProducerEntry> {
+    return this.#entries.values();
+  }
+
+  restore(entry: ProducerEntry): void {
+    this.#entries.set(entry.producerId, entry);
+  }
+
+  /** Decides on a batch before it is appended; changes nothing. */
+  check(
+    nowMs: number,
+    producerId: number,
+    epoch: number,
+    firstSequence: number,
+    lastOffsetDelta: number,
+  ): SequenceVerdict {
+    const entry = this.#entries.get(producerId);
+    if (entry === undefined || nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS) {
+      return APPEND;
+    }
+    const lastSequence = sequenceAfter(firstSequence, lastOffsetDelta);
+    if (epoch === entry.epoch) {
+      for (const batch of entry.batches) {
+        if (batch.firstSequence === firstSequence && batch.lastSequence === lastSequence) {
+          return { kind: "duplicate", batch };
+        }
+      }
+    }
+    if (epoch < entry.epoch) {
+      return {
+        kind: "refused",
+        errorCode: ErrorCode.INVALID_PRODUCER_EPOCH,
+        message: `producer ${producerId} sent epoch ${epoch}, the log has seen epoch ${entry.epoch}: a newer instance of the producer took over`,
+      };
+    }
+    if (epoch > entry.epoch) {
+      if (firstSequence === 0) return APPEND;
+      return outOfOrder(producerId, epoch, firstSequence, 0);
+    }
+    const last = entry.batches.at(-1);
+    const expected = last === undefined ? 0 : sequenceAfter(last.lastSequence, 1);
+    return firstSequence === expected
+      ? APPEND
+      : outOfOrder(producerId, epoch, firstSequence, expected);
+  }
+
+  /** Takes note of a batch that the log has appended. */
+  append(
+    appendedAtMs: number,
+    producerId: number,
+    epoch: number,
+    firstSequence: number,
+    baseOffset: number,
+    lastOffsetDelta: number,
+  ): void {
+    let entry = this.#entries.get(producerId);
+    if (entry === undefined) {
+      entry = { producerId, epoch, lastAppendMs: appendedAtMs, batches: [] };
+      this.#forgetOldest(appendedAtMs);
+    } else {
+      this.#entries.delete(producerId);
+    }
+    this.#entries.set(producerId, entry);
+    const last = entry.batches.at(-1);
+    const follows =
+      last !== undefined &&
+      entry.epoch === epoch &&
+      sequenceAfter(last.lastSequence, 1) === firstSequence;
+    // A new epoch, or a producer whose state had expired, starts a new history.
+    if (!follows) entry.batches = [];
+    entry.epoch = epoch;
+    entry.lastAppendMs = appendedAtMs;
+    entry.batches.push({
+      firstSequence,
+      lastSequence: sequenceAfter(firstSequence, lastOffsetDelta),
+      baseOffset,
+      lastOffset: baseOffset + lastOffsetDelta,
+    });
+    if (entry.batches.length > PRODUCER_BATCHES_RETAINED) entry.batches.shift();
+  }
+
+  #forgetOldest(nowMs: number): void {
+    for (const [producerId, entry] of this.#entries) {
+      const expired = nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS;
+      if (!expired && this.#entries.size < PRODUCER_IDS_PER_PARTITION_MAX) return;
+      this.#entries.delete(producerId);
+    }
+  }
+}
+
+function outOfOrder(
+  producerId: number,
+  epoch: number,
+  got: number,
+  expected: number,
+): SequenceVerdict {
+  return {
+    kind: "refused",
+    errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    message: `producer ${producerId} at epoch ${epoch} sent sequence ${got} where ${expected} comes next: a batch before it was lost`,
+  };
+}

@@ -1,0 +1,144 @@
+/** PartitionsPort on Durable Objects: every way to a partition passes the same location hint. */
+import type {
+  CataloguePort,
+  PartitionAddress,
+  PartitionPort,
+  PartitionsPort,
+} from "../broker/ports.ts";
+import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import type { Env } from "../env.ts";
+import type { Partition } from "./partition.ts";
+import { partitionName } from "./partition-name.ts";
+
+/** Objects opened or destroyed at the same time: enough to be quick, few enough to be polite. */
+const CONCURRENCY = 16;
+const HINTS: ReadonlySet<string> = new Set<DurableObjectLocationHint>([
+  "wnam",
+  "enam",
+  "sam",
+  "weur",
+  "eeur",
+  "apac",
+  "apac-ne",
+  "apac-se",
+  "oc",
+  "afr",
+  "me",
+]);
+
+export function createPartitionsPort(env: Env, catalogue: CataloguePort): PartitionsPort {
+  const at = (address: PartitionAddress): PartitionPort =>
+    new RemotePartition(env.PARTITION, catalogue, address);
+  const each = async (
+    clusterId: string,
+    topic: TopicInfo,
+    partitions: readonly PartitionInfo[],
+    what: (stub: DurableObjectStub<Partition>) => Promise<unknown>,
+  ): Promise<void> => {
+    const addresses = partitions.flatMap(({ partition, replicas }) =>
+      replicas.map((brokerId) => ({ clusterId, topicId: topic.topicId, partition, brokerId })),
+    );
+    const worker = async (): Promise<void> => {
+      for (let next = addresses.pop(); next !== undefined; next = addresses.pop()) {
+        await what(await stubOf(env.PARTITION, catalogue, next));
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  };
+  return {
+    at,
+    open: (clusterId, topic, partitions) => each(clusterId, topic, partitions, (s) => s.open()),
+    destroy: (clusterId, topic) => each(clusterId, topic, topic.partitions, (s) => s.destroy()),
+  };
+}
+
+/** A new stub for every call: one that threw may be broken for good. */
+async function stubOf(
+  namespace: DurableObjectNamespace<Partition>,
+  catalogue: CataloguePort,
+  address: PartitionAddress,
+): Promise<DurableObjectStub<Partition>> {
+  const cluster = await catalogue.cluster(address.clusterId);
+  const hint = cluster?.brokers.find((broker) => broker.brokerId === address.brokerId)?.hint;
+  const name = partitionName(address);
+  return hint !== undefined && isHint(hint)
+    ? namespace.getByName(name, { locationHint: hint })
+    : namespace.getByName(name);
+}
+
+function isHint(hint: string): hint is DurableObjectLocationHint {
+  return HINTS.has(hint);
+}
+
+class RemotePartition implements PartitionPort {
+  readonly #namespace: DurableObjectNamespace<Partition>;
+  readonly #catalogue: CataloguePort;
+  readonly #address: PartitionAddress;
+
+  constructor(
+    namespace: DurableObjectNamespace<Partition>,
+    catalogue: CataloguePort,
+    address: PartitionAddress,
+  ) {
+    this.#namespace = namespace;
+    this.#catalogue = catalogue;
+    this.#address = address;
+  }
+
+  #stub(): Promise<DurableObjectStub<Partition>> {
+    return stubOf(this.#namespace, this.#catalogue, this.#address);
+  }
+
+  append: PartitionPort["append"] = async (request) => {
+    const { batch } = request;
+    // An argument travels with the whole buffer under it: a batch out of a big request goes alone.
+    const alone = batch.byteLength * 1.1 < batch.buffer.byteLength ? batch.slice() : batch;
+    return (await this.#stub()).append({ ...request, batch: alone });
+  };
+
+  read: PartitionPort["read"] = async (request) => (await this.#stub()).read(request);
+
+  listOffset: PartitionPort["listOffset"] = async (request) =>
+    (await this.#stub()).listOffset(request);
+
+  deleteRecords: PartitionPort["deleteRecords"] = async (offset) =>
+    (await this.#stub()).deleteRecords(offset);
+
+  /** Parked here and not in the object, which may sleep meanwhile: it wakes us over a WebSocket. */
+  waitForData: PartitionPort["waitForData"] = async (offset, timeoutMs, signal) => {
+    if (signal.aborted) return false;
+    let socket: WebSocket | null;
+    try {
+      const stub = await this.#stub();
+      const response = await stub.fetch(`https://partition/wait?offset=${offset}`, {
+        headers: { Upgrade: "websocket" },
+      });
+      socket = response.webSocket;
+    } catch {
+      return true;
+    }
+    if (socket === null) return true;
+    return untilReady(socket, timeoutMs, signal);
+  };
+}
+
+function untilReady(socket: WebSocket, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  const gaveUp = (): void => resolve(false);
+  signal.addEventListener("abort", gaveUp);
+  socket.accept();
+  // A broken wait is a wait that is over: the reader looks for itself.
+  for (const event of ["message", "close", "error"] as const) {
+    socket.addEventListener(event, () => resolve(true));
+  }
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", gaveUp);
+    try {
+      socket.close(1000);
+    } catch {
+      // It is closed already.
+    }
+  });
+}
