@@ -102,10 +102,11 @@ export class BitWriter {
     }
   }
 
+  /** n ≤ 31. */
   addLong(value: number, n: number): void {
-    if (n <= 16) return this.add(value, n);
-    this.add(value & 0xffff, 16);
-    this.add(value >>> 16, n - 16);
+    const low = Math.min(n, 16);
+    this.add(value & ((1 << low) - 1), low);
+    this.add(value >>> low, n - low);
   }
 
   /** The end mark of a backward stream, then the last byte; returns the position after it. */
