@@ -4,7 +4,7 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
 const encoder = new TextEncoder();
 // ignoreBOM: a leading U+FEFF is part of a topic name or a header key like any other character.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 /** Up to this many bytes a loop over ASCII beats the call into the runtime's TextDecoder. */
 const SHORT_TEXT_BYTES = 24;

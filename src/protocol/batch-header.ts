@@ -31,6 +31,8 @@ const LEADER_EPOCH_AT = 12;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
+/** The checksum covers everything from here to the end of the batch. */
+export const CRC_COVERS_FROM = ATTRIBUTES_AT;
 const LAST_OFFSET_DELTA_AT = 23;
 const BASE_TIMESTAMP_AT = 27;
 const MAX_TIMESTAMP_AT = 35;
@@ -39,11 +41,12 @@ const PRODUCER_EPOCH_AT = 51;
 const BASE_SEQUENCE_AT = 53;
 const RECORD_COUNT_AT = 57;
 
-const COMPRESSION_MASK = 0x07;
-const LOG_APPEND_TIME_BIT = 0x08;
-const TRANSACTIONAL_BIT = 0x10;
-const CONTROL_BIT = 0x20;
-const DELETE_HORIZON_BIT = 0x40;
+/** The bits of the attributes. */
+export const ATTRIBUTE_COMPRESSION = 0x07;
+export const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
+export const ATTRIBUTE_TRANSACTIONAL = 0x10;
+export const ATTRIBUTE_CONTROL = 0x20;
+export const ATTRIBUTE_DELETE_HORIZON = 0x40;
 
 /** The smallest message of the formats before v2 (LegacyRecord.RECORD_OVERHEAD_V0). */
 const LEGACY_BYTES_MIN = 14;
@@ -78,7 +81,7 @@ export function batchCrc(b: Uint8Array, at: number): number {
 
 /** The checksum as the bytes have it; the whole batch must be there. */
 export function computeBatchCrc(b: Uint8Array, at: number): number {
-  return crc32c(b, at + ATTRIBUTES_AT, at + batchSizeInBytes(b, at));
+  return crc32c(b, at + CRC_COVERS_FROM, at + batchSizeInBytes(b, at));
 }
 
 export function batchAttributes(b: Uint8Array, at: number): number {
@@ -87,24 +90,24 @@ export function batchAttributes(b: Uint8Array, at: number): number {
 
 /** 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd; 5 to 7 mean nothing. */
 export function batchCompression(b: Uint8Array, at: number): number {
-  return batchAttributes(b, at) & COMPRESSION_MASK;
+  return batchAttributes(b, at) & ATTRIBUTE_COMPRESSION;
 }
 
 export function batchIsLogAppendTime(b: Uint8Array, at: number): boolean {
-  return (batchAttributes(b, at) & LOG_APPEND_TIME_BIT) !== 0;
+  return (batchAttributes(b, at) & ATTRIBUTE_LOG_APPEND_TIME) !== 0;
 }
 
 export function batchIsTransactional(b: Uint8Array, at: number): boolean {
-  return (batchAttributes(b, at) & TRANSACTIONAL_BIT) !== 0;
+  return (batchAttributes(b, at) & ATTRIBUTE_TRANSACTIONAL) !== 0;
 }
 
 export function batchIsControl(b: Uint8Array, at: number): boolean {
-  return (batchAttributes(b, at) & CONTROL_BIT) !== 0;
+  return (batchAttributes(b, at) & ATTRIBUTE_CONTROL) !== 0;
 }
 
 /** True when the base timestamp is the delete horizon of a compacted batch (KIP-534). */
 export function batchHasDeleteHorizon(b: Uint8Array, at: number): boolean {
-  return (batchAttributes(b, at) & DELETE_HORIZON_BIT) !== 0;
+  return (batchAttributes(b, at) & ATTRIBUTE_DELETE_HORIZON) !== 0;
 }
 
 export function batchLastOffsetDelta(b: Uint8Array, at: number): number {
@@ -159,9 +162,15 @@ export function setPartitionLeaderEpoch(b: Uint8Array, at: number, epoch: number
   setInt32(b, at + LEADER_EPOCH_AT, epoch);
 }
 
+/** Corrects the largest timestamp, and the checksum with it (DefaultRecordBatch.setMaxTimestamp). */
+export function setMaxTimestamp(b: Uint8Array, at: number, timestampMs: number): void {
+  setInt64(b, at + MAX_TIMESTAMP_AT, timestampMs);
+  setBatchCrc(b, at);
+}
+
 /** Stamps the batch with the log's clock, and its checksum anew (message.timestamp.type). */
 export function setLogAppendTime(b: Uint8Array, at: number, timestampMs: number): void {
-  setInt16(b, at + ATTRIBUTES_AT, batchAttributes(b, at) | LOG_APPEND_TIME_BIT);
+  setInt16(b, at + ATTRIBUTES_AT, batchAttributes(b, at) | ATTRIBUTE_LOG_APPEND_TIME);
   setInt64(b, at + MAX_TIMESTAMP_AT, timestampMs);
   setBatchCrc(b, at);
 }

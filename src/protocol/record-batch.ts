@@ -3,6 +3,9 @@ import { assert } from "../lib/assert.ts";
 import { utf8DecodeRange, utf8Length, utf8Write } from "../lib/bytes.ts";
 import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from "../lib/varint.ts";
 import {
+  ATTRIBUTE_CONTROL,
+  ATTRIBUTE_LOG_APPEND_TIME,
+  ATTRIBUTE_TRANSACTIONAL,
   BATCH_PREFIX_BYTES,
   batchBaseOffset,
   batchBaseTimestamp,
@@ -97,9 +100,9 @@ function writeHeader(batch: Uint8Array, input: RecordBatchInput, baseTimestamp: 
   for (const { timestamp } of records) if (timestamp > maxTimestamp) maxTimestamp = timestamp;
   const attributes =
     (input.compression ?? 0) |
-    (input.timestampType === "LogAppendTime" ? 0x08 : 0) |
-    (input.transactional === true ? 0x10 : 0) |
-    (input.control === true ? 0x20 : 0);
+    (input.timestampType === "LogAppendTime" ? ATTRIBUTE_LOG_APPEND_TIME : 0) |
+    (input.transactional === true ? ATTRIBUTE_TRANSACTIONAL : 0) |
+    (input.control === true ? ATTRIBUTE_CONTROL : 0);
   setInt64(batch, 0, input.baseOffset ?? 0);
   setInt32(batch, 8, batch.length - BATCH_PREFIX_BYTES);
   setInt32(batch, 12, input.partitionLeaderEpoch ?? -1);
@@ -189,10 +192,8 @@ export function decodeRecordBatch(
   const baseTimestamp = batchBaseTimestamp(bytes, at);
   const appendTime = batchIsLogAppendTime(bytes, at) ? batchMaxTimestamp(bytes, at) : null;
   const records: KafkaRecord[] = [];
-  walkRecords(
-    payload,
-    batchRecordCount(bytes, at),
-    (offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount) => {
+  walkRecords(payload, batchRecordCount(bytes, at), {
+    record(offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount) {
       records.push({
         offset: baseOffset + offset,
         timestamp: appendTime ?? baseTimestamp + timestamp,
@@ -201,7 +202,7 @@ export function decodeRecordBatch(
         headers: headerCount === 0 ? NO_HEADERS : decodeHeaders(payload, headersAt, headerCount),
       });
     },
-  );
+  });
   return records;
 }
 
@@ -209,11 +210,13 @@ const NO_HEADERS: readonly KafkaHeader[] = Object.freeze([]);
 
 function decodeHeaders(payload: Uint8Array, at: number, count: number): KafkaHeader[] {
   const headers: KafkaHeader[] = [];
-  walkHeaders(payload, at, count, (keyAt, keyLength, valueAt, valueLength) => {
-    headers.push({
-      key: utf8DecodeRange(payload, keyAt, keyAt + keyLength),
-      value: viewOrNull(payload, valueAt, valueLength),
-    });
+  walkHeaders(payload, at, count, {
+    header(keyAt, keyLength, valueAt, valueLength) {
+      headers.push({
+        key: utf8DecodeRange(payload, keyAt, keyAt + keyLength),
+        value: viewOrNull(payload, valueAt, valueLength),
+      });
+    },
   });
   return headers;
 }

@@ -6,40 +6,40 @@
 import { joinVarlong } from "../lib/varint.ts";
 import { ProtocolError } from "./errors.ts";
 
-/**
- * Called once a record, with numbers only. Positions are in the payload; a length of -1 is null.
- * `size` is the whole record with its length prefix. The headers, `headerCount` of them, begin at
- * `headersAt`: see `walkHeaders`. Returning false ends the walk.
- */
-export type RecordVisitor = (
-  offsetDelta: number,
-  timestampDelta: number,
-  keyAt: number,
-  keyLength: number,
-  valueAt: number,
-  valueLength: number,
-  headersAt: number,
-  headerCount: number,
-  size: number,
-) => unknown;
+export interface RecordVisitor {
+  /**
+   * Called once a record, with numbers only. Positions are in the payload; a length of -1 is null.
+   * `size` is the whole record with its length prefix. The headers, `headerCount` of them, begin at
+   * `headersAt`: see `walkHeaders`. Returning false ends the walk.
+   */
+  record(
+    offsetDelta: number,
+    timestampDelta: number,
+    keyAt: number,
+    keyLength: number,
+    valueAt: number,
+    valueLength: number,
+    headersAt: number,
+    headerCount: number,
+    size: number,
+  ): unknown;
+}
 
-export type HeaderVisitor = (
-  keyAt: number,
-  keyLength: number,
-  valueAt: number,
-  valueLength: number,
-) => unknown;
+export interface HeaderVisitor {
+  /** Positions are in the payload; a value length of -1 is null. */
+  header(keyAt: number, keyLength: number, valueAt: number, valueLength: number): unknown;
+}
 
 /**
  * Visits `count` records of an uncompressed payload and returns how many it visited. Throws
  * ProtocolError when a record is not whole, is not used up by its fields, or when bytes are left
  * after the last. A record is visited only after all of it was checked.
  */
-export function walkRecords(payload: Uint8Array, count: number, visit: RecordVisitor): number {
+export function walkRecords(payload: Uint8Array, count: number, visitor: RecordVisitor): number {
   if (count < 0) throw new ProtocolError(`the batch claims ${count} records`);
   const cursor = new Cursor(payload);
   for (let index = 0; index < count; index++) {
-    if (visitRecord(cursor, index, visit) === false) return index + 1;
+    if (visitRecord(cursor, index, visitor) === false) return index + 1;
   }
   if (cursor.at !== payload.length) {
     throw new ProtocolError(
@@ -49,7 +49,7 @@ export function walkRecords(payload: Uint8Array, count: number, visit: RecordVis
   return count;
 }
 
-function visitRecord(cursor: Cursor, index: number, visit: RecordVisitor): unknown {
+function visitRecord(cursor: Cursor, index: number, visitor: RecordVisitor): unknown {
   const start = cursor.at;
   cursor.end = cursor.bytes.length;
   const length = cursor.varint();
@@ -70,7 +70,7 @@ function visitRecord(cursor: Cursor, index: number, visit: RecordVisitor): unkno
   if (headerCount !== 0) skipHeaders(cursor, headerCount, index);
   if (cursor.at !== end)
     throw recordError(index, `does not use all of its ${length} bytes`, cursor);
-  return visit(
+  return visitor.record(
     offsetDelta,
     timestampDelta,
     keyAt,
@@ -104,7 +104,7 @@ export function walkHeaders(
   payload: Uint8Array,
   headersAt: number,
   headerCount: number,
-  visit: HeaderVisitor,
+  visitor: HeaderVisitor,
 ): void {
   const cursor = new Cursor(payload);
   cursor.at = headersAt;
@@ -115,7 +115,7 @@ export function walkHeaders(
     const valueLength = cursor.varint();
     const valueAt = cursor.at;
     cursor.skip(valueLength);
-    visit(keyAt, keyLength, valueAt, valueLength < 0 ? -1 : valueLength);
+    visitor.header(keyAt, keyLength, valueAt, valueLength < 0 ? -1 : valueLength);
   }
 }
 
