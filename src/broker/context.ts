@@ -30,6 +30,8 @@ export interface RequestContext {
   now(): number;
   /** Uniform in [0, 1). Topic ids are made of it too, so it must be a strong source in production. */
   random(): number;
+  /** A timer, so that the simulator can own it. */
+  sleep(ms: number): Promise<void>;
   readonly config: BrokerConfig;
   readonly ports: Ports;
   /** Work that goes on after the reply; its failure must not fail the request. */

@@ -21,7 +21,7 @@ import {
   setPartitionLeaderEpoch,
 } from "../protocol/record-batch.ts";
 import type { LogReader, LogStore } from "./log-store.ts";
-import { type LogFact, PartitionLog } from "./partition-log.ts";
+import type { LogFact, PartitionLog } from "./partition-log.ts";
 
 export type LogInput =
   | {
@@ -93,7 +93,8 @@ export class LogMachine implements Machine<LogInput, LogFact, never, LogReply> {
         out.replies.push({ to: input.to, reply: this.#deleteRecords(input.offset, out) });
         return;
       case "tick":
-        return this.#trim(out);
+        this.#trim(out);
+        return;
     }
   }
 
@@ -136,12 +137,26 @@ export class LogMachine implements Machine<LogInput, LogFact, never, LogReply> {
   #accepted(baseOffset: number, logAppendTimeMs: number): LogReply {
     const { logStartOffset } = this.log;
     const errorCode = ErrorCode.NONE;
-    return { kind: "append", errorCode, errorMessage: null, baseOffset, logAppendTimeMs, logStartOffset };
+    return {
+      kind: "append",
+      errorCode,
+      errorMessage: null,
+      baseOffset,
+      logAppendTimeMs,
+      logStartOffset,
+    };
   }
 
   #refuse(errorCode: number, errorMessage: string | null): LogReply {
     const { logStartOffset } = this.log;
-    return { kind: "append", errorCode, errorMessage, baseOffset: -1, logAppendTimeMs: -1, logStartOffset };
+    return {
+      kind: "append",
+      errorCode,
+      errorMessage,
+      baseOffset: -1,
+      logAppendTimeMs: -1,
+      logStartOffset,
+    };
   }
 
   /** LOG40: never forward of the high watermark, never back. */

@@ -82,9 +82,11 @@ export class PartitionLog {
   apply(fact: LogFact): void {
     switch (fact.kind) {
       case "batch":
-        return this.#applyBatch(fact.batch, 0, fact.segmentBase, fact.appendedAtMs);
+        this.#applyBatch(fact.batch, 0, fact.segmentBase, fact.appendedAtMs);
+        return;
       case "logStart":
-        return this.#applyLogStart(fact.offset);
+        this.#applyLogStart(fact.offset);
+        return;
       case "trim":
         assert(fact.offset <= this.#logStartOffset, "only what is below the log start is deleted");
         this.#firstStored = fact.offset;
@@ -119,14 +121,7 @@ export class PartitionLog {
     if (producerId >= 0) {
       const epoch = batchProducerEpoch(bytes, at);
       const sequence = batchBaseSequence(bytes, at);
-      this.producers.append(
-        appendedAtMs,
-        producerId,
-        epoch,
-        sequence,
-        baseOffset,
-        lastOffsetDelta,
-      );
+      this.producers.append(appendedAtMs, producerId, epoch, sequence, baseOffset, lastOffsetDelta);
     }
     this.#logEndOffset = baseOffset + lastOffsetDelta + 1;
   }
@@ -154,7 +149,10 @@ export class PartitionLog {
   }
 
   /** The log as the store has it: the checkpoint, then every chunk after it (LOG4). */
-  static recover(store: LogStore): { log: PartitionLog; replayed: { chunks: number; bytes: number } } {
+  static recover(store: LogStore): {
+    log: PartitionLog;
+    replayed: { chunks: number; bytes: number };
+  } {
     const log = new PartitionLog();
     const bytes = store.checkpoint();
     if (bytes !== null) log.#restore(decodeCheckpoint(bytes));
@@ -178,7 +176,10 @@ export class PartitionLog {
   }
 
   #replay(chunk: StoredChunk): void {
-    assert(chunk.baseOffset === this.#logEndOffset, `a gap before the chunk at ${chunk.baseOffset}`);
+    assert(
+      chunk.baseOffset === this.#logEndOffset,
+      `a gap before the chunk at ${chunk.baseOffset}`,
+    );
     let at = 0;
     while (at < chunk.data.byteLength) {
       this.#applyBatch(chunk.data, at, chunk.segmentBase, chunk.appendedAtMs);

@@ -8,8 +8,7 @@ import {
   PRODUCER_IDS_PER_PARTITION_MAX,
 } from "../constants.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-
-const SEQUENCE_MAX = 0x7fffffff;
+import { incrementSequence } from "../protocol/record-batch.ts";
 
 export interface ProducerBatch {
   readonly firstSequence: number;
@@ -33,13 +32,6 @@ export type SequenceVerdict =
   | { readonly kind: "refused"; readonly errorCode: number; readonly message: string };
 
 const APPEND: SequenceVerdict = { kind: "append" };
-
-/** Sequences wrap from 2^31 - 1 to 0 (DefaultRecordBatch.incrementSequence). */
-export function sequenceAfter(sequence: number, increment: number): number {
-  return sequence > SEQUENCE_MAX - increment
-    ? increment - (SEQUENCE_MAX - sequence) - 1
-    : sequence + increment;
-}
 
 export class ProducerStates {
   /** Kept in order of last use, so the first is the one to forget. */
@@ -69,7 +61,7 @@ export class ProducerStates {
     if (entry === undefined || nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS) {
       return APPEND;
     }
-    const lastSequence = sequenceAfter(firstSequence, lastOffsetDelta);
+    const lastSequence = incrementSequence(firstSequence, lastOffsetDelta);
     if (epoch === entry.epoch) {
       for (const batch of entry.batches) {
         if (batch.firstSequence === firstSequence && batch.lastSequence === lastSequence) {
@@ -89,7 +81,7 @@ export class ProducerStates {
       return outOfOrder(producerId, epoch, firstSequence, 0);
     }
     const last = entry.batches.at(-1);
-    const expected = last === undefined ? 0 : sequenceAfter(last.lastSequence, 1);
+    const expected = last === undefined ? 0 : incrementSequence(last.lastSequence, 1);
     return firstSequence === expected
       ? APPEND
       : outOfOrder(producerId, epoch, firstSequence, expected);
@@ -116,14 +108,14 @@ export class ProducerStates {
     const follows =
       last !== undefined &&
       entry.epoch === epoch &&
-      sequenceAfter(last.lastSequence, 1) === firstSequence;
+      incrementSequence(last.lastSequence, 1) === firstSequence;
     // A new epoch, or a producer whose state had expired, starts a new history.
     if (!follows) entry.batches = [];
     entry.epoch = epoch;
     entry.lastAppendMs = appendedAtMs;
     entry.batches.push({
       firstSequence,
-      lastSequence: sequenceAfter(firstSequence, lastOffsetDelta),
+      lastSequence: incrementSequence(firstSequence, lastOffsetDelta),
       baseOffset,
       lastOffset: baseOffset + lastOffsetDelta,
     });

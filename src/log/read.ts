@@ -36,7 +36,13 @@ export function readBatches(store: LogReader, range: ReadRange): Uint8Array {
   for (const chunk of store.chunksFrom(range.fetchOffset)) {
     if (chunk.baseOffset >= range.upperBound) break;
     const from = parts.length === 0 ? positionOf(chunk, range.fetchOffset) : 0;
-    const to = endWithin(chunk, from, room, range.upperBound, parts.length === 0 && range.minOneBatch);
+    const to = endWithin(
+      chunk,
+      from,
+      room,
+      range.upperBound,
+      parts.length === 0 && range.minOneBatch,
+    );
     if (to > from) parts.push(chunk.data.subarray(from, to));
     room -= to - from;
     if (to < chunk.data.byteLength || room <= 0) break;

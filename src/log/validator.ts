@@ -5,25 +5,23 @@
  * analyzeAndValidateRecords and LogValidator.
  */
 import { DECOMPRESSED_BYTES_MAX } from "../constants.ts";
-import { crc32c } from "../lib/crc32c.ts";
 import { Codec, decompress } from "../protocol/compression/mod.ts";
 import { ErrorCode, ProtocolError } from "../protocol/errors.ts";
 import {
-  ATTRIBUTE_CONTROL,
-  ATTRIBUTE_LOG_APPEND_TIME,
-  batchAttributes,
   batchBaseOffset,
   batchBaseSequence,
   batchBaseTimestamp,
   batchCompression,
   batchCrc,
+  batchIsControl,
+  batchIsLogAppendTime,
   batchLastOffsetDelta,
   batchMagic,
   batchMaxTimestamp,
   batchProducerId,
   batchRecordCount,
   batchSizeInBytes,
-  CRC_COVERS_FROM,
+  computeBatchCrc,
   RECORD_BATCH_HEADER_BYTES,
   type RecordVisitor,
   setMaxTimestamp,
@@ -145,14 +143,13 @@ function validateHeader(batch: Uint8Array, rules: ValidationRules): Verdict | nu
       `the batch has ${batch.byteLength} bytes, a segment holds ${rules.segmentBytes} (segment.bytes)`,
     );
   }
-  const crc = crc32c(batch, CRC_COVERS_FROM, batch.byteLength);
+  const crc = computeBatchCrc(batch, 0);
   if (crc !== batchCrc(batch, 0)) {
     return refuse(
       ErrorCode.CORRUPT_MESSAGE,
       `the batch has CRC ${batchCrc(batch, 0)}, its bytes give ${crc}: it was damaged on the way`,
     );
   }
-  const attributes = batchAttributes(batch, 0);
   const count = batchRecordCount(batch, 0);
   const lastOffsetDelta = batchLastOffsetDelta(batch, 0);
   if (count <= 0 || lastOffsetDelta !== count - 1) {
@@ -161,7 +158,7 @@ function validateHeader(batch: Uint8Array, rules: ValidationRules): Verdict | nu
       `the batch says ${count} records and last offset delta ${lastOffsetDelta}`,
     );
   }
-  if ((attributes & ATTRIBUTE_CONTROL) !== 0) {
+  if (batchIsControl(batch, 0)) {
     return refuse(ErrorCode.INVALID_RECORD, "clients may not write control batches");
   }
   const producerId = batchProducerId(batch, 0);
@@ -171,7 +168,7 @@ function validateHeader(batch: Uint8Array, rules: ValidationRules): Verdict | nu
       `producer ${producerId} sent sequence ${batchBaseSequence(batch, 0)}: it must not be negative`,
     );
   }
-  if ((attributes & ATTRIBUTE_LOG_APPEND_TIME) !== 0) {
+  if (batchIsLogAppendTime(batch, 0)) {
     return refuse(
       ErrorCode.INVALID_TIMESTAMP,
       "the producer set the timestamp type to LogAppendTime: only the log may",
@@ -200,15 +197,18 @@ function validatePayload(batch: Uint8Array, rules: ValidationRules): Verdict | n
   const walk = new PayloadCheck(batchBaseTimestamp(batch, 0), rules);
   try {
     const body = batch.subarray(RECORD_BATCH_HEADER_BYTES);
-    const payload =
-      codec === Codec.NONE ? body : decompress(codec, body, DECOMPRESSED_BYTES_MAX);
+    const payload = codec === Codec.NONE ? body : decompress(codec, body, DECOMPRESSED_BYTES_MAX);
     walkRecords(payload, count, walk);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return refuse(ErrorCode.INVALID_RECORD, `the records cannot be read: ${error.message}`);
   }
   const verdict = walk.verdict();
-  if (verdict === null && !rules.logAppendTime && batchMaxTimestamp(batch, 0) !== walk.maxTimestamp) {
+  if (
+    verdict === null &&
+    !rules.logAppendTime &&
+    batchMaxTimestamp(batch, 0) !== walk.maxTimestamp
+  ) {
     // Kafka does not trust the header either: time look-ups depend on it.
     setMaxTimestamp(batch, 0, walk.maxTimestamp);
   }
@@ -233,7 +233,7 @@ class PayloadCheck implements RecordVisitor {
     this.#newest = rules.nowMs + rules.timestampAfterMaxMs;
   }
 
-  record(offsetDelta: number, timestampDelta: number, _keyStart: number, keyLength: number): void {
+  record(offsetDelta: number, timestampDelta: number, _keyAt: number, keyLength: number): void {
     const index = this.#index++;
     if (offsetDelta !== index) {
       this.#fail(index, `record ${index} has offset delta ${offsetDelta}`);

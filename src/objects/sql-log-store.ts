@@ -164,7 +164,10 @@ export class SqlLogStore implements LogStore {
     const { data } = chunk;
     const id = chunk.baseOffset * CHUNK_PARTS_MAX;
     const parts = Math.ceil(data.byteLength / CHUNK_BYTES_MAX);
-    assert(parts >= 1 && parts <= CHUNK_PARTS_MAX, `a chunk of ${data.byteLength} bytes fits no rows`);
+    assert(
+      parts >= 1 && parts <= CHUNK_PARTS_MAX,
+      `a chunk of ${data.byteLength} bytes fits no rows`,
+    );
     for (let part = 0; part < parts; part++) {
       const start = part * CHUNK_BYTES_MAX;
       const bytes = parts === 1 ? data : data.subarray(start, start + CHUNK_BYTES_MAX);

@@ -1,0 +1,93 @@
+/**
+ * ListOffsets (key 2), versions 1 to 11.
+ *
+ * Latest is the high watermark (the last stable offset for read_committed), not the log's end.
+ * A time that no record reaches answers offset -1 without an error.
+ *
+ * 4: leader epochs. 7: -3, the record with the largest timestamp. 8: -4. 9: -5. 11: -6: without
+ * tiered storage the last two answer -1. A special below its version is error 35.
+ */
+import { listOffsetsApi } from "../../protocol/api/02-list-offsets.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { RequestContext } from "../context.ts";
+import { defineHandler } from "../handler.ts";
+import type { ListOffsetRequest, ListOffsetResult } from "../ports.ts";
+import {
+  isStale,
+  type Leader,
+  leaderOf,
+  lookUpTopics,
+  refreshedLeader,
+  type TopicRef,
+  transportError,
+} from "../topics.ts";
+
+/** The first version that may ask for each special timestamp. */
+const SPECIAL_SINCE: ReadonlyMap<number, number> = new Map([
+  [-1, 1],
+  [-2, 1],
+  [-3, 7],
+  [-4, 8],
+  [-5, 9],
+  [-6, 11],
+]);
+
+export const listOffsetsHandler = defineHandler(
+  listOffsetsApi,
+  [1, 11],
+  async (ctx, request) => {
+    const refs = request.topics.map(({ name }) => ({ name, topicId: "" }));
+    const topicOf = await lookUpTopics(ctx, refs, false);
+    const readCommitted = request.isolationLevel === 1;
+    const topics = await Promise.all(
+      request.topics.map(async ({ name, partitions }) => {
+        const ref = { name, topicId: "" };
+        const topic = topicOf(ref);
+        const answers = partitions.map(async (wanted) => {
+          const { partitionIndex, currentLeaderEpoch, timestamp } = wanted;
+          const leader = leaderOf(ctx, topic, partitionIndex);
+          const ask = { timestamp, currentLeaderEpoch, readCommitted };
+          return { partitionIndex, ...(await listOne(ctx, ref, leader, ask)) };
+        });
+        return { name, partitions: await Promise.all(answers) };
+      }),
+    );
+    return { topics };
+  },
+  {
+    failure: (error, request) => ({
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({
+          partitionIndex,
+          ...failed(error.code),
+        })),
+      })),
+    }),
+  },
+);
+
+async function listOne(
+  ctx: RequestContext,
+  ref: TopicRef,
+  leader: Leader | number,
+  request: ListOffsetRequest,
+): Promise<ListOffsetResult> {
+  if (typeof leader === "number") return failed(leader);
+  const since = SPECIAL_SINCE.get(request.timestamp) ?? Infinity;
+  if (request.timestamp < 0 && ctx.apiVersion < since) {
+    return failed(ErrorCode.UNSUPPORTED_VERSION);
+  }
+  try {
+    const result = await leader.port.listOffset(request);
+    if (!isStale(result.errorCode) || request.currentLeaderEpoch >= 0) return result;
+    const current = await refreshedLeader(ctx, ref, leader, false);
+    return current === null ? result : await current.port.listOffset(request);
+  } catch (error) {
+    return failed(transportError(error));
+  }
+}
+
+function failed(errorCode: number): ListOffsetResult {
+  return { errorCode, timestamp: -1, offset: -1, leaderEpoch: -1 };
+}

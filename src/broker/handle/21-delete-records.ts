@@ -1,0 +1,60 @@
+/**
+ * DeleteRecords (key 21), versions 0 to 2.
+ *
+ * Moves the log start offset up to the given offset, -1 meaning the high watermark; beyond it is
+ * error 1, below the present start changes nothing. Rows are deleted later, in small steps.
+ */
+import { topicConfigText } from "../../cluster/topic-configs.ts";
+import { deleteRecordsApi } from "../../protocol/api/21-delete-records.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import { defineHandler } from "../handler.ts";
+import type { DeleteRecordsResult } from "../ports.ts";
+import { type Leader, leaderOf, lookUpTopics, transportError } from "../topics.ts";
+
+export const deleteRecordsHandler = defineHandler(
+  deleteRecordsApi,
+  [0, 2],
+  async (ctx, request) => {
+    const refs = request.topics.map(({ name }) => ({ name, topicId: "" }));
+    const topicOf = await lookUpTopics(ctx, refs, false, { fresh: true });
+    const topics = await Promise.all(
+      request.topics.map(async ({ name, partitions }) => {
+        const topic = topicOf({ name, topicId: "" });
+        const answers = partitions.map(async ({ partitionIndex, offset }) => {
+          const leader = leaderOf(ctx, topic, partitionIndex);
+          return { partitionIndex, ...(await deleteOne(leader, offset)) };
+        });
+        return { name, partitions: await Promise.all(answers) };
+      }),
+    );
+    return { topics };
+  },
+  {
+    failure: (error, request) => ({
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({
+          partitionIndex,
+          ...failed(error.code),
+        })),
+      })),
+    }),
+  },
+);
+
+async function deleteOne(leader: Leader | number, offset: number): Promise<DeleteRecordsResult> {
+  if (typeof leader === "number") return failed(leader);
+  const { topic, port } = leader;
+  // Kafka: a compacted topic that is not also deleted from keeps the last record of every key.
+  const deletes = topicConfigText(topic.configs, "cleanup.policy").includes("delete");
+  if (topic.internal || !deletes) return failed(ErrorCode.POLICY_VIOLATION);
+  try {
+    return await port.deleteRecords(offset);
+  } catch (error) {
+    return failed(transportError(error));
+  }
+}
+
+function failed(errorCode: number): DeleteRecordsResult {
+  return { errorCode, lowWatermark: -1 };
+}
