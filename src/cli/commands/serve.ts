@@ -1,0 +1,139 @@
+/** `kedge serve`: the whole service on this machine. `npm start` is this command. */
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { type Gateway, startGateway } from "../../gateway/gateway.ts";
+import { parsePort } from "../arguments.ts";
+import { takeDataFolder } from "../local/data-folder.ts";
+import { packageRoot } from "../local/paths.ts";
+import { claimPort, isLoopback } from "../local/ports.ts";
+import type { Runtime } from "../local/runtime.ts";
+
+interface ServeOptions {
+  host: string;
+  port: number;
+  kafkaPort: number;
+  data: string;
+}
+
+/** The gateway listens here whatever --host says: whoever reaches it needs no key. */
+const KAFKA_HOST = "127.0.0.1";
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run the whole service on this machine: HTTP and a Kafka listener")
+    .option("--host <address>", "address of the HTTP listener", "127.0.0.1")
+    .option("--port <port>", "port of the HTTP listener", parsePort, 8787)
+    .option("--kafka-port <port>", "port of the Kafka listener", parsePort, 9092)
+    .option("--data <folder>", "folder that keeps the data across restarts", ".kedge")
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const startedAt = performance.now();
+  const vars = accessVars(options.host, process.env.KEDGE_API_KEY);
+  const dataFolder = resolve(options.data);
+  await claimPort(options.host, options.port, "--port");
+  await claimPort(KAFKA_HOST, options.kafkaPort, "--kafka-port");
+  const giveBack = takeDataFolder(dataFolder);
+  let runtime: Runtime | null = null;
+  let gateway: Gateway | null = null;
+  const stop = async (): Promise<void> => {
+    await gateway?.stop();
+    await runtime?.stop();
+    giveBack();
+  };
+  try {
+    // Loaded only here: miniflare takes half a second, which no other command should pay.
+    const { startRuntime } = await import("../local/runtime.ts");
+    runtime = await startRuntime({
+      configFile: resolve(packageRoot(), "wrangler.toml"),
+      dataFolder,
+      host: options.host,
+      port: options.port,
+      vars,
+      log: (line) => console.error(line),
+    });
+    gateway = await startGateway({
+      url: runtime.url,
+      host: KAFKA_HOST,
+      port: options.kafkaPort,
+      apiKey: process.env.KEDGE_API_KEY ?? null,
+      advertised: null,
+      log: (line) => console.error(`gateway: ${line}`),
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  stopOnSignals(stop);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  console.log(greeting(runtime.url, gateway.address, dataFolder, options.host, seconds));
+}
+
+/** Open to whoever asks on the loopback interface alone; anywhere else a key is asked for. */
+function accessVars(host: string, apiKey: string | undefined): Record<string, string> {
+  if (isLoopback(host)) {
+    return { KEDGE_OPEN: "loopback", ...(apiKey ? { KEDGE_API_KEY: apiKey } : {}) };
+  }
+  if (!apiKey) {
+    throw new Error(
+      `--host ${host} would let the network in without a key: set KEDGE_API_KEY in the environment ` +
+        "first, or leave --host out to serve this machine only",
+    );
+  }
+  return { KEDGE_API_KEY: apiKey };
+}
+
+/**
+ * Stops in order on SIGINT, SIGTERM and SIGHUP; a second signal ends at once. When the launcher (npm,
+ * or the older Node that handed over) was killed outright nobody would ever send a signal, so its
+ * end counts as one.
+ */
+function stopOnSignals(stop: () => Promise<void>): void {
+  let stopping = false;
+  const onSignal = (): void => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, onSignal);
+  const launched = process.env.KEDGE_LAUNCHER_PID ?? process.env.npm_lifecycle_event;
+  if (launched === undefined) return;
+  const launcher = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === launcher) return;
+    clearInterval(watch);
+    onSignal();
+  }, 250);
+}
+
+function greeting(url: string, kafka: string, data: string, host: string, seconds: string): string {
+  const access = isLoopback(host) ? "open to this machine only" : "API key needed";
+  return [
+    `Kedge is up after ${seconds} s.`,
+    "",
+    `  HTTP   ${url}   (${access})`,
+    `  Kafka  ${kafka}`,
+    `  Data   ${data}`,
+    "",
+    "Try next, in another shell:",
+    "",
+    `  npx kedge topics --create --topic hello --partitions 3${flag(url)}`,
+    `  curl ${url}/topics/hello -H 'content-type: application/vnd.kafka.json.v2+json' \\`,
+    `    -d '{"records":[{"key":"a","value":{"greeting":"hi"}}]}'`,
+    `  kcat -b ${kafka} -t hello -C -e`,
+    `  npx kedge console-consumer --topic hello --from-beginning --max-messages 1${flag(url)}`,
+    "",
+    "Ctrl-C stops it.",
+  ].join("\n");
+}
+
+function flag(url: string): string {
+  return url === "http://127.0.0.1:8787" ? "" : ` --bootstrap-server ${url}`;
+}

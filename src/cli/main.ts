@@ -1,0 +1,40 @@
+/** The `kedge` command line: picks the command's file and loads that one alone. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { reportFailure } from "./failure.ts";
+import { packageRoot } from "./local/paths.ts";
+
+interface Entry {
+  readonly name: string;
+  load(): Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  { name: "serve", load: async () => (await import("./commands/serve.ts")).serveCommand() },
+  { name: "gateway", load: async () => (await import("./commands/gateway.ts")).gatewayCommand() },
+];
+
+async function main(args: readonly string[]): Promise<void> {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(join(packageRoot(), "package.json"), "utf8"),
+  );
+  const program = new Command("kedge")
+    .description("Kafka at the edge with no brokers to run")
+    .version(manifest.version, "--version")
+    .enablePositionalOptions()
+    .showHelpAfterError("(--help tells what can be given)");
+  const chosen = COMMANDS.filter((entry) => entry.name === args[0]);
+  for (const entry of chosen.length > 0 ? chosen : COMMANDS) {
+    program.addCommand(await entry.load());
+  }
+  await program.parseAsync(args, { from: "user" });
+}
+
+// The reader went away (`… | head -1`): nothing is left to do, and it is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+main(process.argv.slice(2)).catch(reportFailure);
