@@ -4,8 +4,7 @@
 -- itself, so a row costs one write. Creating a topic of 1,000 partitions writes 1,002 rows.
 
 CREATE TABLE clusters (
-  cluster_id TEXT NOT NULL PRIMARY KEY,
-  created_at_ms INTEGER NOT NULL DEFAULT 0
+  cluster_id TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
 -- A broker is a region. `hint` is the Durable Object location hint of its replicas.

@@ -62,6 +62,8 @@ export const TOPIC_NAME_CHARS_MAX = 249;
 export const PARTITIONS_PER_TOPIC_MAX = 10_000;
 /** One CreateTopics request adds no more than this (ReplicationControlManager.MAX_PARTITIONS_PER_BATCH). */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000;
+/** Topics that one CreateTopics or DeleteTopics takes: a Worker may send D1 1,000 queries a request. */
+export const TOPICS_PER_REQUEST_MAX = 400;
 /** Copies of a partition that the data path carries. Replication (issue 3) lifts it. */
 export const REPLICATION_FACTOR_MAX = 1;
 /** DescribeTopicPartitions answers so many and gives a cursor (max.request.partition.size.limit). */

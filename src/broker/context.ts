@@ -60,3 +60,12 @@ export function logEntry(ctx: Pick<RequestContext, "log">, entry: LogEntry): voi
   else if (entry.level === "error") console.error(JSON.stringify(entry));
   else console.warn(JSON.stringify(entry));
 }
+
+/** Goes on after the reply; a failure is logged, for there is nobody left to tell. */
+export function inBackground(ctx: RequestContext, what: string, work: () => Promise<void>): void {
+  const logged = work().catch((error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    logEntry(ctx, { level: "error", message: `could not ${what}`, error: text });
+  });
+  ctx.waitUntil(logged);
+}

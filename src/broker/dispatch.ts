@@ -4,8 +4,8 @@
  */
 import { assert } from "../lib/assert.ts";
 import { ErrorCode, errorName, KafkaError, ProtocolError } from "../protocol/errors.ts";
-import { decodeRequestHeader, encodeResponseFrame } from "../protocol/frame.ts";
 import type { RequestHeader } from "../protocol/frame.ts";
+import { decodeRequestHeader, encodeResponseFrame } from "../protocol/frame.ts";
 import { Reader } from "../protocol/reader.ts";
 import type { AnyApi, RequestInputOf, ResponseOf } from "../protocol/schema.ts";
 import type { RequestContext, RequestContextBase } from "./context.ts";
@@ -87,7 +87,9 @@ export async function call<A extends AnyApi>(
 
 /** The first int32 equals what follows it: no frame without a prefix looks like that by itself. */
 function hasSizePrefix(bytes: Uint8Array): boolean {
-  return bytes.length >= SIZE_PREFIX_BYTES && firstInt32(bytes) === bytes.length - SIZE_PREFIX_BYTES;
+  return (
+    bytes.length >= SIZE_PREFIX_BYTES && firstInt32(bytes) === bytes.length - SIZE_PREFIX_BYTES
+  );
 }
 
 function firstInt32(bytes: Uint8Array): number {
@@ -140,15 +142,19 @@ function reframe(frame: Uint8Array, prefixed: boolean): Uint8Array {
   return prefixed ? frame : frame.subarray(SIZE_PREFIX_BYTES);
 }
 
-/** A KafkaError becomes the API's own error response where it has one; otherwise it is thrown on. */
+/**
+ * A failure becomes the API's own error response where it has one: a KafkaError with its code, any
+ * other as UNKNOWN_SERVER_ERROR (KafkaApis.handleError). Otherwise it is thrown on.
+ */
 async function answer(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
   try {
     return await handler.handle(ctx, request);
   } catch (error) {
-    if (error instanceof KafkaError && handler.failure !== null) {
-      return handler.failure(error, request);
-    }
-    throw error;
+    if (handler.failure === null || error instanceof ConnectionError) throw error;
+    if (error instanceof KafkaError) return handler.failure(error, request);
+    logFailure(handler, ctx, error);
+    const text = `${handler.api.name} failed inside the broker: ${describe(error)}`;
+    return handler.failure(new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, text), request);
   }
 }
 
@@ -158,17 +164,26 @@ async function run(handler: Handler, ctx: RequestContext, request: unknown): Pro
     return await answer(handler, ctx, request);
   } catch (error) {
     if (error instanceof ConnectionError) throw error;
-    const { name } = handler.api;
-    const reason =
-      error instanceof KafkaError ? `${errorName(error.code)}: ${error.message}` : String(error);
-    logEntry(ctx, {
-      level: "error",
-      message: `${name} failed without an error response`,
-      api: name,
-      apiVersion: ctx.apiVersion,
-      clientId: ctx.clientId,
-      error: error instanceof Error ? (error.stack ?? reason) : reason,
-    });
-    throw new ConnectionError(`${name} version ${ctx.apiVersion} failed: ${reason}`, true);
+    logFailure(handler, ctx, error);
+    throw new ConnectionError(
+      `${handler.api.name} version ${ctx.apiVersion} failed: ${describe(error)}`,
+      true,
+    );
   }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof KafkaError) return `${errorName(error.code)}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function logFailure(handler: Handler, ctx: RequestContext, error: unknown): void {
+  logEntry(ctx, {
+    level: "error",
+    message: `${handler.api.name} failed`,
+    api: handler.api.name,
+    apiVersion: ctx.apiVersion,
+    clientId: ctx.clientId,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
 }

@@ -1,9 +1,13 @@
 /** Every API key that the broker answers. ApiVersions is made from this list. */
 import { assert } from "../lib/assert.ts";
+import { produceHandler } from "./handle/00-produce.ts";
+import { fetchHandler } from "./handle/01-fetch.ts";
+import { listOffsetsHandler } from "./handle/02-list-offsets.ts";
 import { metadataHandler } from "./handle/03-metadata.ts";
 import { apiVersionsHandler } from "./handle/18-api-versions.ts";
 import { createTopicsHandler } from "./handle/19-create-topics.ts";
 import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
+import { deleteRecordsHandler } from "./handle/21-delete-records.ts";
 import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
 import { describeClusterHandler } from "./handle/60-describe-cluster.ts";
@@ -12,10 +16,14 @@ import type { Handler } from "./handler.ts";
 
 /** Ordered by API key, which is also the order in ApiVersions. */
 export const handlers: readonly Handler[] = [
+  produceHandler,
+  fetchHandler,
+  listOffsetsHandler,
   metadataHandler,
   apiVersionsHandler(() => handlers),
   createTopicsHandler,
   deleteTopicsHandler,
+  deleteRecordsHandler,
   initProducerIdHandler,
   createPartitionsHandler,
   describeClusterHandler,

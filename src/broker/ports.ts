@@ -58,7 +58,10 @@ export interface CataloguePort {
     expectedPartitionEpoch: number,
     next: PartitionState,
   ): Promise<boolean>;
-  /** Deleted topics whose objects may still hold data, as they were when they were deleted. */
+  /**
+   * Deleted topics whose objects may still hold data, the oldest first. Their partitions are as
+   * they were; their configs are not kept.
+   */
   deletedTopics(clusterId: string): Promise<TopicInfo[]>;
   /** The objects of a deleted topic are gone: it is no longer one of `deletedTopics`. */
   forgetDeletedTopic(clusterId: string, topicId: string): Promise<void>;
