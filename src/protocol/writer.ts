@@ -62,11 +62,13 @@ export class Writer {
   }
 
   int8(value: number): void {
-    this.#buffer[this.#take(1)] = value;
+    // First the room, then the buffer: taking room may change which buffer it is.
+    const at = this.#take(1);
+    this.#buffer[at] = value;
   }
 
   bool(value: boolean): void {
-    this.#buffer[this.#take(1)] = value ? 1 : 0;
+    this.int8(value ? 1 : 0);
   }
 
   int16(value: number): void {
@@ -108,7 +110,7 @@ export class Writer {
 
   unsignedVarint(value: number): void {
     if (value < 0x80) {
-      this.#buffer[this.#take(1)] = value;
+      this.int8(value);
       return;
     }
     const at = this.#take(VARINT_BYTES_MAX);
