@@ -1,4 +1,4 @@
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 
 /**
  * Bundles the Worker into one module, in this process: about 100 ms, against more than a second for
@@ -20,6 +20,8 @@ export async function bundleWorker(entry: string): Promise<string> {
     keepNames: true,
     logLevel: "silent",
   });
+  // Its service process is of no more use, and would hold memory for as long as the service runs.
+  await stop();
   const output = result.outputFiles[0];
   if (output === undefined) throw new Error(`bundling ${entry} gave no output`);
   return output.text;

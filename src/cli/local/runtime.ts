@@ -29,7 +29,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const config = readWorkerConfig(options.configFile);
   const script = await bundleWorker(config.main);
   const unleash = leashWorkerd();
-  const miniflare = new Miniflare(miniflareOptions(config, script, options));
+  const miniflare = withoutSignals(() => {
+    return new Miniflare(miniflareOptions(config, script, options));
+  });
   const stop = async (): Promise<void> => {
     await miniflare.dispose();
     unleash();
@@ -47,6 +49,22 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await stop();
     throw error;
   }
+}
+
+/**
+ * Miniflare ends the process on a signal before requests under way are finished. Stopping is the
+ * caller's matter; its hook on "exit", which ends workerd, stays.
+ */
+function withoutSignals<T>(create: () => T): T {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = signals.map((signal) => process.listeners(signal));
+  const created = create();
+  signals.forEach((signal, at) => {
+    for (const listener of process.listeners(signal)) {
+      if (!before[at]?.includes(listener)) process.off(signal, listener);
+    }
+  });
+  return created;
 }
 
 function miniflareOptions(
