@@ -1,0 +1,6 @@
+/** The Worker's entry: the router, and the object classes that the bindings name. */
+import { createApp } from "./router/app.ts";
+
+export { Partition } from "./objects/partition.ts";
+
+export default createApp();
