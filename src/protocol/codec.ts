@@ -291,21 +291,23 @@ function readTaggedFields(
 }
 
 function writeTaggedFields(writer: Writer, tagged: readonly BoundField[], fields: Fields): void {
-  if (tagged.length === 0) {
-    writer.int8(0);
-    return;
-  }
-  const given = tagged.filter(({ spec }) => {
-    return !isDefault(spec.type, fields[spec.name], spec.defaultValue);
-  });
-  writer.unsignedVarint(given.length);
-  for (const { spec, codec } of given) {
+  let count = 0;
+  for (const { spec } of tagged) if (isGiven(spec, fields)) count += 1;
+  writer.unsignedVarint(count);
+  if (count === 0) return;
+  for (const { spec, codec } of tagged) {
+    if (!isGiven(spec, fields)) continue;
     const content = new Writer();
     codec.write(content, fields[spec.name]);
     writer.unsignedVarint(spec.tag);
     writer.unsignedVarint(content.length);
     writer.append(content);
   }
+}
+
+function isGiven({ name, type, defaultValue }: FieldSpec, fields: Fields): boolean {
+  const value = fields[name];
+  return value !== undefined && !isDefault(type, value, defaultValue);
 }
 
 /** Whether a tagged field says no more than its absence would. */

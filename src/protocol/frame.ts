@@ -103,8 +103,11 @@ export function encodeResponseFrame<A extends AnyApi>(
   });
 }
 
+/** Where every frame begins to be written: `finish` copies out of it, so one serves them all. */
+const scratch = new Uint8Array(4_096);
+
 function frame(write: (writer: Writer) => void): Uint8Array {
-  const writer = new Writer();
+  const writer = new Writer(scratch);
   writer.int32(0);
   write(writer);
   const bytes = writer.finish();

@@ -3,7 +3,7 @@
  * (record batches, mostly) are kept by reference, so that they are copied once, by `finish`.
  */
 import { concatBytes, utf8Length, utf8Write } from "../lib/bytes.ts";
-import { UUID_BYTES, uuidToBytes, ZERO_UUID } from "../lib/uuid.ts";
+import { UUID_BYTES, uuidWrite } from "../lib/uuid.ts";
 import { writeUnsignedVarint } from "../lib/varint.ts";
 import { ProtocolError } from "./errors.ts";
 import { STRING_BYTES_MAX } from "./reader.ts";
@@ -119,15 +119,9 @@ export class Writer {
 
   uuid(value: string): void {
     const at = this.#take(UUID_BYTES);
-    if (value === ZERO_UUID) {
-      this.#buffer.fill(0, at, at + UUID_BYTES);
-      return;
-    }
-    const bytes = uuidToBytes(value);
-    if (bytes === null) {
+    if (!uuidWrite(value, this.#buffer, at)) {
       throw new ProtocolError(`"${value}" is no topic id: 22 characters of base64url are needed`);
     }
-    this.#buffer.set(bytes, at);
   }
 
   string(value: string | null): void {
