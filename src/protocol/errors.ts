@@ -202,7 +202,7 @@ export function isRetriable(code: number): boolean {
 
 /** An answer that is an error: what a handler throws and what a client meets. */
 export class KafkaError extends Error {
-  override readonly name = "KafkaError";
+  override readonly name: string = "KafkaError";
   readonly code: number;
   readonly retriable: boolean;
 
