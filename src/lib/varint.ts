@@ -4,6 +4,7 @@
  */
 
 const TWO_27 = 2 ** 27;
+const TWO_32 = 2 ** 32;
 const TWO_55 = 2 ** 55;
 
 /** Bytes of an unsigned varint, 1 to 5. */
@@ -20,12 +21,10 @@ export function sizeOfVarint(value: number): number {
 /** Bytes of a zig-zag varlong (int64 in a double), 1 to 10. */
 export function sizeOfVarlong(value: number): number {
   if (value === (value | 0)) return sizeOfVarint(value);
-  let rest = magnitude(value);
-  let size = 1;
-  // The lowest byte holds 6 bits of magnitude and the sign, the others 7 bits.
-  for (rest = Math.floor(rest / 64); rest > 0 && size < 10; rest = Math.floor(rest / 128))
-    size += 1;
-  return size;
+  const high = zigZagHigh(value);
+  return high === 0
+    ? sizeOfUnsignedVarint(zigZagLow(value))
+    : Math.ceil((64 - Math.clz32(high)) / 7);
 }
 
 /** Writes at `at`, returns where it ends. */
@@ -46,23 +45,26 @@ export function writeVarint(value: number, target: Uint8Array, at: number): numb
 
 export function writeVarlong(value: number, target: Uint8Array, at: number): number {
   if (value === (value | 0)) return writeVarint(value, target, at);
-  const sign = value < 0 ? 1 : 0;
-  let rest = magnitude(value);
+  let low = zigZagLow(value);
+  let high = zigZagHigh(value);
   let to = at;
-  let group = (rest % 64) * 2 + sign;
-  rest = Math.floor(rest / 64);
-  while (rest > 0 && to - at < 9) {
-    target[to++] = group | 0x80;
-    group = rest % 128;
-    rest = Math.floor(rest / 128);
+  while (high !== 0) {
+    target[to++] = (low & 0x7f) | 0x80;
+    low = (low >>> 7) | (high << 25);
+    high >>>= 7;
   }
-  target[to++] = group;
-  return to;
+  return writeUnsignedVarint(low, target, to);
 }
 
-/** What zig-zag stores beside the sign: n for n >= 0, -n - 1 for n < 0; at most 2^63 - 1. */
-function magnitude(value: number): number {
-  return value < 0 ? -(value + 1) : value;
+/** The lower half of the zig-zag form, in 32 bits. */
+function zigZagLow(value: number): number {
+  return (value << 1) ^ (value < 0 ? -1 : 0);
+}
+
+/** The upper half of the zig-zag form, in 32 bits. */
+function zigZagHigh(value: number): number {
+  const high = Math.floor(value / TWO_32);
+  return ((high << 1) | ((value | 0) >>> 31)) ^ (value < 0 ? -1 : 0);
 }
 
 /**
