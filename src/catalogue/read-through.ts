@@ -39,11 +39,13 @@ export class ReadThrough<V> {
   }
 
   async get(clusterId: string, keys: readonly string[], fresh: boolean): Promise<Map<string, V>> {
-    if (fresh) return new Map(await this.#readFresh(clusterId, keys));
+    const wanted = new Set(keys);
+    if (wanted.size === 0) return new Map();
+    if (fresh) return new Map(await this.#readFresh(clusterId, [...wanted]));
     const nowMs = this.#options.now();
     const found = new Map<string, V>();
     const missing: string[] = [];
-    for (const key of new Set(keys)) {
+    for (const key of wanted) {
       const value = this.#cache.get(cacheKey(clusterId, key), nowMs);
       if (value === undefined) missing.push(key);
       else found.set(key, value);
