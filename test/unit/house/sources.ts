@@ -40,8 +40,7 @@ export function importsOf(text: string): string[] {
   const statement = /(?:^|\n)\s*(?:import|export)\s[^"';]*?from\s*"([^"]+)"/g;
   const bare = /(?:^|\n)\s*import\s*"([^"]+)"/g;
   const dynamic = /\bimport\(\s*"([^"]+)"\s*\)/g;
-  const inType = /\bimport\("([^"]+)"\)\./g;
-  return [statement, bare, dynamic, inType].flatMap((pattern) =>
+  return [statement, bare, dynamic].flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => match[1] ?? ""),
   );
 }
