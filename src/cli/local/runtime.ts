@@ -16,12 +16,16 @@ export interface RuntimeOptions {
   /** Added to the [vars] of wrangler.toml, or in place of them. */
   readonly vars: Readonly<Record<string, string>>;
   readonly log: (line: string) => void;
+  /** The last word on what miniflare is started with: the bench puts its own Worker beside Kedge's. */
+  readonly configure?: (options: MiniflareOptions) => MiniflareOptions;
 }
 
 export interface Runtime {
   /** Where the Worker answers, without a trailing slash. */
   readonly url: string;
   readonly migrationsApplied: readonly string[];
+  /** Where a Worker that `configure` added answers, without a trailing slash. */
+  urlOf(worker: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -29,9 +33,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const config = readWorkerConfig(options.configFile);
   const script = await bundleWorker(config.main);
   const unleash = leashWorkerd();
-  const miniflare = withoutSignals(() => {
-    return new Miniflare(miniflareOptions(config, script, options));
-  });
+  const started = miniflareOptions(config, script, options);
+  const miniflare = withoutSignals(() => new Miniflare(options.configure?.(started) ?? started));
   const stop = async (): Promise<void> => {
     await miniflare.dispose();
     unleash();
@@ -43,8 +46,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       const binding = await miniflare.getD1Database(database.binding);
       migrationsApplied.push(...(await applyMigrations(binding, database.migrationsFolder)));
     }
-    const url = await miniflare.unsafeGetDirectURL(config.name);
-    return { url: url.origin, migrationsApplied, stop };
+    const urlOf = async (worker: string): Promise<string> =>
+      (await miniflare.unsafeGetDirectURL(worker)).origin;
+    return { url: await urlOf(config.name), migrationsApplied, urlOf, stop };
   } catch (error) {
     await stop();
     throw error;
