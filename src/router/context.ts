@@ -3,18 +3,23 @@ import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
+import { originOf, remembered } from "./url.ts";
 
 const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+/** Random words drawn at a time: a call into the runtime costs more than the numbers. */
+const RANDOM_WORDS = 512;
 
 export function contextFor(
   env: Env,
   request: Request,
   execution: Pick<ExecutionContext, "waitUntil">,
+  principal: string,
 ): RequestContextBase {
   const catalogue = createCatalogue(env.CATALOGUE);
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
-    principal: "User:ANONYMOUS",
+    principal,
     advertised: advertisedAddress(request),
     now: Date.now,
     random,
@@ -26,15 +31,40 @@ export function contextFor(
   };
 }
 
+const words = new Uint32Array(RANDOM_WORDS);
+let wordsUsed = RANDOM_WORDS;
+
+/** 53 random bits, from the runtime's strong source. */
 function random(): number {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  if (wordsUsed === RANDOM_WORDS) {
+    crypto.getRandomValues(words);
+    wordsUsed = 0;
+  }
+  const high = words[wordsUsed] ?? 0;
+  const low = words[wordsUsed + 1] ?? 0;
+  wordsUsed += 2;
   return (high * 2 ** 21 + (low >>> 11)) / 2 ** 53;
 }
 
-/** The gateway says which address its clients dial; others dialled the URL. */
-function advertisedAddress(request: Request): { host: string; port: number } {
-  const given = /^(.+):(\d{1,5})$/.exec(request.headers.get("x-kedge-advertised") ?? "");
-  if (given?.[1] !== undefined) return { host: given[1], port: Number(given[2]) };
-  const url = new URL(request.url);
-  return { host: url.hostname, port: url.port === "" ? HTTPS_PORT : Number(url.port) };
+interface Address {
+  readonly host: string;
+  readonly port: number;
 }
+
+/** The gateway says which address its clients dial; others dialled the URL. */
+function advertisedAddress(request: Request): Address {
+  const given = request.headers.get("x-kedge-advertised");
+  return (given === null ? null : givenAddress(given)) ?? dialledAddress(originOf(request.url));
+}
+
+/** Null when it is not `host:port`. */
+const givenAddress = remembered((text): Address | null => {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  return host === undefined || port === undefined ? null : { host, port: Number(port) };
+});
+
+const dialledAddress = remembered((origin): Address => {
+  const { hostname, port, protocol } = new URL(origin);
+  if (port !== "") return { host: hostname, port: Number(port) };
+  return { host: hostname, port: protocol === "http:" ? HTTP_PORT : HTTPS_PORT };
+});
