@@ -159,7 +159,7 @@ function integerMismatch(
 ): string | null {
   const min = def.min === undefined ? low : BigInt(def.min);
   const max = def.max === undefined ? high : BigInt(def.max);
-  const number = /^[+-]?[0-9]{1,20}$/.test(value) ? BigInt(value.replace(/^\+/, "")) : null;
+  const number = /^[+-]?[0-9]{1,20}$/.test(value) ? BigInt(value) : null;
   if (number !== null && number >= min && number <= max) return null;
   return `it must be an integer from ${min} to ${max}`;
 }

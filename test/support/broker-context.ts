@@ -1,0 +1,98 @@
+/** A request's context for tests of handlers: a catalogue in memory, partitions that are a diary. */
+import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
+import type { CataloguePort, PartitionPort, PartitionsPort } from "../../src/broker/ports.ts";
+import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
+import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
+import { Prng } from "../../src/lib/prng.ts";
+import { MemoryCatalogue } from "./memory-catalogue.ts";
+
+/** Writes down what is opened and destroyed; nothing can be produced to it or read from it. */
+export class PartitionsDiary implements PartitionsPort {
+  readonly opened: { topic: string; partitions: number[] }[] = [];
+  readonly destroyed: string[] = [];
+  /** Makes the next open or destroy fail. */
+  failure: Error | null = null;
+
+  at(): PartitionPort {
+    throw new Error("this test has no partitions");
+  }
+
+  async open(_: string, topic: TopicInfo, partitions: readonly PartitionInfo[]): Promise<void> {
+    this.#maybeFail();
+    this.opened.push({ topic: topic.name, partitions: partitions.map((p) => p.partition) });
+  }
+
+  async destroy(_: string, topic: TopicInfo): Promise<void> {
+    this.#maybeFail();
+    this.destroyed.push(topic.name);
+  }
+
+  #maybeFail(): void {
+    const failure = this.failure;
+    this.failure = null;
+    if (failure !== null) throw failure;
+  }
+}
+
+export const BROKER_CONFIG: BrokerConfig = {
+  numPartitions: 1,
+  defaultReplicationFactor: 1,
+  autoCreateTopicsEnable: true,
+  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
+  logMessageTimestampType: "CreateTime",
+};
+
+export interface BrokerUnderTest {
+  readonly ctx: RequestContextBase;
+  readonly catalogue: MemoryCatalogue;
+  readonly partitions: PartitionsDiary;
+  readonly logs: LogEntry[];
+  /** Waits for what goes on after replies. */
+  background(): Promise<void>;
+}
+
+export interface BrokerTestOptions {
+  readonly config?: Partial<BrokerConfig>;
+  readonly clusterId?: string;
+  /** Stands before the catalogue in memory, to make it fail or race. */
+  wrap?(catalogue: MemoryCatalogue): CataloguePort;
+}
+
+export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTest {
+  const catalogue = new MemoryCatalogue();
+  const partitions = new PartitionsDiary();
+  const logs: LogEntry[] = [];
+  const pending: Promise<unknown>[] = [];
+  const prng = new Prng(1);
+  const ctx: RequestContextBase = {
+    clusterId: options.clusterId ?? "kedge",
+    principal: "User:ANONYMOUS",
+    advertised: { host: "kafka.example", port: 9092 },
+    now: () => 1_700_000_000_000,
+    random: () => prng.float(),
+    config: { ...BROKER_CONFIG, ...options.config },
+    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions },
+    waitUntil: (promise) => {
+      pending.push(promise);
+    },
+    log: (entry) => {
+      logs.push(entry);
+    },
+  };
+  const background = async () => {
+    await Promise.all(pending.splice(0));
+  };
+  return { ctx, catalogue, partitions, logs, background };
+}
+
+/** The same object with some of its methods replaced. */
+export function withMethods<T extends object>(target: T, methods: Partial<T>): T {
+  return new Proxy(target, {
+    get(inner, property) {
+      const replaced: unknown = Reflect.get(methods, property);
+      if (replaced !== undefined) return replaced;
+      const own: unknown = Reflect.get(inner, property);
+      return typeof own === "function" ? own.bind(inner) : own;
+    },
+  });
+}
