@@ -128,7 +128,7 @@ export class PartitionLog {
 
   #applyLogStart(offset: number): void {
     assert(offset >= this.#logStartOffset, "the log start never goes back");
-    assert(offset <= this.#logEndOffset, "the log start stays within the log");
+    assert(offset <= this.#highWatermark, "the log start never passes the high watermark");
     this.#logStartOffset = offset;
     this.epochs.truncateBefore(offset);
     // A segment goes once every offset in it is below the start; the active one stays.
@@ -169,6 +169,8 @@ export class PartitionLog {
 
   #restore(checkpoint: Checkpoint): void {
     this.#logStartOffset = checkpoint.logStartOffset;
+    // What was deleted was committed; how much more is, the machine knows.
+    this.#highWatermark = checkpoint.logStartOffset;
     this.#logEndOffset = checkpoint.logEndOffset;
     this.epochs = new EpochCache(checkpoint.epochs);
     this.segments = [...checkpoint.segments];
