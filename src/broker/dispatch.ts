@@ -49,12 +49,8 @@ export async function dispatchFrame(
   }
   const request = decodeBody(api, header, bytes);
   const ctx = { ...base, clientId: header.clientId, apiVersion: header.apiVersion };
-  const response = await run(handler, ctx, request);
-  if (response === null) return null;
-  return reframe(
-    encodeResponseFrame(api, header.apiVersion, header.correlationId, response),
-    prefixed,
-  );
+  const response = await run(handler, ctx, header.correlationId, request);
+  return response === null ? null : reframe(response, prefixed);
 }
 
 export interface CallOptions {
@@ -158,10 +154,17 @@ async function answer(handler: Handler, ctx: RequestContext, request: unknown): 
   }
 }
 
-/** The last resort for a frame: log it, and have the connection closed. */
-async function run(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
+/** The response frame, if there is to be one. The last resort: log, and have the connection closed. */
+async function run(
+  handler: Handler,
+  ctx: RequestContext,
+  correlationId: number,
+  request: unknown,
+): Promise<Uint8Array | null> {
   try {
-    return await answer(handler, ctx, request);
+    const response = await answer(handler, ctx, request);
+    if (response === null) return null;
+    return encodeResponseFrame(handler.api, ctx.apiVersion, correlationId, response);
   } catch (error) {
     if (error instanceof ConnectionError) throw error;
     logFailure(handler, ctx, error);

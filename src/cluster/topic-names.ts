@@ -29,7 +29,8 @@ function illegal(name: string): string | null {
   if (name === "") return "the empty string is not allowed";
   if (name === "." || name === "..") return `'${name}' is not allowed`;
   if (name.length > TOPIC_NAME_CHARS_MAX) {
-    return `the length of '${name}' is longer than the max allowed length ${TOPIC_NAME_CHARS_MAX}`;
+    const start = name.slice(0, 40);
+    return `the length of '${start}…', ${name.length}, is longer than the max allowed length ${TOPIC_NAME_CHARS_MAX}`;
   }
   if (!LEGAL.test(name)) {
     return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;

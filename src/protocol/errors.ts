@@ -200,6 +200,8 @@ export function isRetriable(code: number): boolean {
   return RETRIABLE.has(code);
 }
 
+const MESSAGE_CHARS_MAX = 2_000;
+
 /** An answer that is an error: what a handler throws and what a client meets. */
 export class KafkaError extends Error {
   override readonly name: string = "KafkaError";
@@ -207,10 +209,18 @@ export class KafkaError extends Error {
   readonly retriable: boolean;
 
   constructor(code: number, message: string = errorMessage(code)) {
-    super(message);
+    super(clipped(message));
     this.code = code;
     this.retriable = isRetriable(code);
   }
+}
+
+/**
+ * Messages quote what clients sent, and go out as strings of at most 32,767 bytes: far fewer are of
+ * use to a reader.
+ */
+function clipped(message: string): string {
+  return message.length <= MESSAGE_CHARS_MAX ? message : `${message.slice(0, MESSAGE_CHARS_MAX)}…`;
 }
 
 /** Bytes that are not what they should be. The only thing that decoders throw. */
