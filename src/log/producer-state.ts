@@ -58,9 +58,7 @@ export class ProducerStates {
     lastOffsetDelta: number,
   ): SequenceVerdict {
     const entry = this.#entries.get(producerId);
-    if (entry === undefined || nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS) {
-      return APPEND;
-    }
+    if (entry === undefined || hasExpired(entry, nowMs)) return APPEND;
     const lastSequence = incrementSequence(firstSequence, lastOffsetDelta);
     if (epoch === entry.epoch) {
       for (const batch of entry.batches) {
@@ -108,6 +106,7 @@ export class ProducerStates {
     const follows =
       last !== undefined &&
       entry.epoch === epoch &&
+      !hasExpired(entry, appendedAtMs) &&
       incrementSequence(last.lastSequence, 1) === firstSequence;
     // A new epoch, or a producer whose state had expired, starts a new history.
     if (!follows) entry.batches = [];
@@ -124,11 +123,15 @@ export class ProducerStates {
 
   #forgetOldest(nowMs: number): void {
     for (const [producerId, entry] of this.#entries) {
-      const expired = nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS;
-      if (!expired && this.#entries.size < PRODUCER_IDS_PER_PARTITION_MAX) return;
+      if (this.#entries.size < PRODUCER_IDS_PER_PARTITION_MAX && !hasExpired(entry, nowMs)) return;
       this.#entries.delete(producerId);
     }
   }
+}
+
+/** LOG14 */
+function hasExpired(entry: ProducerEntry, nowMs: number): boolean {
+  return nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS;
 }
 
 function outOfOrder(
