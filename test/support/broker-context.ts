@@ -70,6 +70,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
     advertised: { host: "kafka.example", port: 9092 },
     now: () => 1_700_000_000_000,
     random: () => prng.float(),
+    sleep: async () => {},
     config: { ...BROKER_CONFIG, ...options.config },
     ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions },
     waitUntil: (promise) => {

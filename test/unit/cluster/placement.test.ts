@@ -31,11 +31,8 @@ function placed(placement: Placement): readonly (readonly number[])[] {
   return placement.replicas;
 }
 
-const tally = (values: readonly (number | string)[]): number[] => [
-  ...Map.groupBy(values, (value) => value)
-    .values()
-    .map((group) => group.length),
-];
+const tally = (values: readonly (number | string)[]): number[] =>
+  Array.from(Map.groupBy(values, (value) => value).values(), (group) => group.length);
 const spread = (counts: readonly number[], of: number): number =>
   Math.max(...counts, 0) - (counts.length < of ? 0 : Math.min(...counts));
 
