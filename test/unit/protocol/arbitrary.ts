@@ -13,8 +13,11 @@ export interface Case {
   readonly value: fc.Arbitrary<unknown>;
 }
 
+/** Values for fields that must not be just anything; undefined leaves a field to its type. */
+export type Override = (field: FieldSpec) => fc.Arbitrary<unknown> | undefined;
+
 /** Every message of every API at every version. */
-export function casesOf(apis: Iterable<AnyApi>): Case[] {
+export function casesOf(apis: Iterable<AnyApi>, override: Override = () => undefined): Case[] {
   return [...apis].flatMap((api) => {
     const [min, max] = api.versions;
     const versions = Array.from({ length: max - min + 1 }, (_, i) => min + i);
@@ -24,21 +27,29 @@ export function casesOf(apis: Iterable<AnyApi>): Case[] {
         api,
         version,
         message,
-        value: structValue(message.type, version),
+        value: structValue(message.type, version, override),
       })),
     );
   });
 }
 
 /** Fields that the version does not have stand at their defaults, as a decoder leaves them. */
-function structValue(struct: StructSpec, version: number): fc.Arbitrary<unknown> {
-  const fields = struct.fields.map((field) => [field.name, fieldValue(field, version)] as const);
+function structValue(
+  struct: StructSpec,
+  version: number,
+  override: Override,
+): fc.Arbitrary<unknown> {
+  const fields = struct.fields.map(
+    (field) => [field.name, fieldValue(field, version, override)] as const,
+  );
   return fc.record(Object.fromEntries(fields), { noNullPrototype: true });
 }
 
-function fieldValue(field: FieldSpec, version: number): fc.Arbitrary<unknown> {
+function fieldValue(field: FieldSpec, version: number, override: Override): fc.Arbitrary<unknown> {
   if (!hasVersion(field.versions, version)) return fc.constant(field.defaultValue);
-  const value = typeValue(field.type, version);
+  const overridden = override(field);
+  if (overridden !== undefined) return overridden;
+  const value = typeValue(field.type, version, override);
   return hasVersion(field.nullable, version) ? fc.option(value, { nil: null }) : value;
 }
 
@@ -51,7 +62,7 @@ const int64 = fc.oneof(
   fc.constantFrom(2 ** 32, 2 ** 53, -(2 ** 53), 2 ** 62, -(2 ** 63), 2 ** 63),
 );
 
-function typeValue(type: TypeSpec, version: number): fc.Arbitrary<unknown> {
+function typeValue(type: TypeSpec, version: number, override: Override): fc.Arbitrary<unknown> {
   switch (type.kind) {
     case "bool":
       return fc.boolean();
@@ -79,8 +90,8 @@ function typeValue(type: TypeSpec, version: number): fc.Arbitrary<unknown> {
         { weight: 1, arbitrary: fc.nat(3_000).map((n) => new Uint8Array(n).fill(n)) },
       );
     case "array":
-      return fc.array(typeValue(type.element, version), { maxLength: 4 });
+      return fc.array(typeValue(type.element, version, override), { maxLength: 4 });
     case "struct":
-      return structValue(type, version);
+      return structValue(type, version, override);
   }
 }
