@@ -1,0 +1,43 @@
+/**
+ * The Kedge SDK: Kafka's Admin and Producer over HTTPS, by nothing but fetch. Works in
+ * Workers, Node, browsers, Deno and Bun.
+ */
+export {
+  Admin,
+  type AdminConfig,
+  type ApiVersion,
+  type CallOptions,
+  type ClusterDescription,
+  type CreatedTopic,
+  type NewTopic,
+  type Node,
+  type TopicDescription,
+  type TopicListing,
+} from "./admin.ts";
+export type { CommonConfig } from "./common-config.ts";
+export {
+  AdminError,
+  type AdminFailure,
+  BufferExhaustedError,
+  ConfigError,
+  ErrorCode,
+  errorMessage,
+  errorName,
+  IllegalStateError,
+  KafkaError,
+  OffsetOutOfRangeError,
+  ProtocolError,
+  RecordDeserializationError,
+  SerializationError,
+  TimeoutError,
+  TransportError,
+} from "./errors.ts";
+export type { OffsetQuery, OffsetResult, OffsetSpec } from "./list-offsets.ts";
+export type { ClientOptions } from "./options.ts";
+export type { PartitionerFunction, PartitionerInput, PartitionerName } from "./partitioners.ts";
+export { type HeadersInput, Producer, type ProducerRecord } from "./producer.ts";
+export type { RecordMetadata } from "./producer-batch.ts";
+export type { ProducerConfig } from "./producer-config.ts";
+export * from "./serializers.ts";
+export type { PartitionInfo, TopicPartition } from "./topics.ts";
+export { type FetchFunction, HttpTransport, type Transport } from "./transport.ts";
