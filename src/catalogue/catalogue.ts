@@ -13,6 +13,7 @@ import {
   METADATA_JOIN_MS_MAX,
   METADATA_STALE_MS_MAX,
   METADATA_TTL_MS,
+  TOPIC_NAME_CHARS_MAX,
 } from "../constants.ts";
 import { selectCluster } from "./clusters.ts";
 import { deleteTopic, forgetDeletedTopic, selectDeletedTopics } from "./deleted-topics.ts";
@@ -31,6 +32,8 @@ export interface D1CatalogueOptions {
   readonly staleMsMax?: number;
   readonly partitionsMax?: number;
 }
+
+const KEYS_PER_QUERY = 1_000;
 
 interface ReadOptions {
   readonly fresh?: boolean;
@@ -178,9 +181,17 @@ export class D1Catalogue implements CataloguePort {
     keys: readonly string[],
     fresh: boolean,
   ): Promise<Map<string, TopicInfo>> {
-    const topics = await this.#read(fresh, `topics ${keys.slice(0, 3).join(", ")}`, (session) =>
-      selectTopics(session, clusterId, by, keys, this.#lists),
-    );
+    // A parameter holds 2 MB at most, and what is longer than a name may be is nobody's.
+    const possible = keys.filter((key) => key.length <= TOPIC_NAME_CHARS_MAX);
+    const topics: TopicInfo[] = [];
+    for (let at = 0; at < possible.length; at += KEYS_PER_QUERY) {
+      const some = possible.slice(at, at + KEYS_PER_QUERY);
+      const what = `topics ${some.slice(0, 3).join(", ")}`;
+      const found = await this.#read(fresh, what, (session) =>
+        selectTopics(session, clusterId, by, some, this.#lists),
+      );
+      topics.push(...found);
+    }
     return new Map(topics.map((topic) => [topic[by], topic]));
   }
 

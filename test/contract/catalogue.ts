@@ -97,8 +97,9 @@ export function catalogueContract(
     test("more names than D1 binds parameters are read in one go", async () => {
       const topics = Array.from({ length: 3 }, () => newTopic(1));
       await Promise.all(topics.map((topic) => it.createTopic(cluster, topic)));
-      const padding = Array.from({ length: 500 }, (_, n) => `no-such-${n}`);
-      const wanted = [...padding, ...topics.map((topic) => topic.name)];
+      const padding = Array.from({ length: 2_500 }, (_, n) => `no-such-${n}`);
+      const long = Array.from({ length: 100 }, (_, n) => `${n}${"x".repeat(32_000)}`);
+      const wanted = [...padding, ...long, ...topics.map((topic) => topic.name)];
       expect((await it.topics(cluster, wanted)).size).toBe(3);
     });
 

@@ -17,6 +17,7 @@
  */
 import { isReservedTopic, topicNameProblem } from "../../cluster/topic-names.ts";
 import type { ClusterInfo, TopicInfo } from "../../cluster/types.ts";
+import { PARTITIONS_PER_REQUEST_MAX, TOPICS_PER_REQUEST_MAX } from "../../constants.ts";
 import { ZERO_UUID } from "../../lib/uuid.ts";
 import type { MetadataRequest, MetadataResponseInput } from "../../protocol/api/03-metadata.ts";
 import { metadataApi } from "../../protocol/api/03-metadata.ts";
@@ -115,15 +116,22 @@ async function answersByName(
 ): Promise<TopicAnswer[]> {
   if (names.length === 0) return [];
   const found = await ctx.ports.catalogue.topics(ctx.clusterId, names);
-  const creatable = mayCreate && ctx.config.autoCreateTopicsEnable;
-  const missing = names.filter((name) => creatable && !found.has(name) && isOrdinary(name));
-  const created = missing.length === 0 ? null : await create(ctx, cluster, missing);
+  const missing = names.filter((name) => !found.has(name) && isOrdinary(name));
+  const creatable = mayCreate && ctx.config.autoCreateTopicsEnable ? missing : [];
+  const some = creatable.slice(0, creatableAtOnce(ctx));
+  const created = some.length === 0 ? null : await create(ctx, cluster, some);
   return names.map((name) => {
     const topic = found.get(name) ?? created?.get(name);
     if (topic === undefined) return failed(name, ZERO_UUID, unknownCode(name));
     if (topic instanceof KafkaError) return failed(name, ZERO_UUID, topic.code);
     return answer(topic);
   });
+}
+
+/** The rest is unknown for now; a client asks again for what is unknown. */
+function creatableAtOnce(ctx: RequestContext): number {
+  const byPartitions = Math.floor(PARTITIONS_PER_REQUEST_MAX / ctx.config.numPartitions);
+  return Math.max(1, Math.min(TOPICS_PER_REQUEST_MAX, byPartitions));
 }
 
 function isOrdinary(name: string): boolean {

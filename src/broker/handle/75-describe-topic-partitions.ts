@@ -4,8 +4,9 @@
  * begins. No topics means all.
  *
  * Errors of a topic: 3 unknown, 17 bad name (neither when all were asked for). The request is
- * refused with 42 when the cursor's partition is negative or its topic is not one of those named;
- * Kafka has no place for that in this response either, and says it in each topic.
+ * refused with 42 when the cursor's partition is negative or its topic is not one of those named.
+ * The response has no place for an error of the whole: each topic named has it, and where none is
+ * named the connection is closed.
  *
  * Not done: eligible leader replicas (null, as a cluster without the feature answers).
  */
@@ -46,10 +47,12 @@ export const describeTopicPartitionsHandler = defineHandler(
     return { topics: page.topics, nextCursor: page.nextCursor };
   },
   {
-    failure: (error, request) => ({
-      topics: request.topics.map(({ name }) => failed(name, error.code)),
-      nextCursor: null,
-    }),
+    failure: (error, request) => {
+      // An empty answer would say that there are no topics.
+      if (request.topics.length === 0) throw error;
+      const topics = request.topics.map(({ name }) => failed(name, error.code));
+      return { topics, nextCursor: null };
+    },
   },
 );
 

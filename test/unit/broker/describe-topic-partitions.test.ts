@@ -127,6 +127,15 @@ describe("DescribeTopicPartitions", () => {
     }
   });
 
+  test("a failure of the whole is never an empty answer", async () => {
+    const broker = brokerUnderTest();
+    await stored(broker, "a", 2);
+    const cursor = { topicName: "a", partitionIndex: -1 };
+    await expect(page(broker, [], 10, cursor)).rejects.toMatchObject({
+      code: ErrorCode.INVALID_REQUEST,
+    });
+  });
+
   test("a cursor behind a topic's end, or of one that went meanwhile, goes on with the next", async () => {
     const broker = brokerUnderTest();
     await stored(broker, "a", 2);

@@ -237,6 +237,15 @@ describe("automatic creation", () => {
     expect(await broker.catalogue.listTopics("kedge")).toHaveLength(1);
   });
 
+  test("of too many for one request some are created, and the rest when the client asks again", async () => {
+    const broker = brokerUnderTest({ config: { numPartitions: 4_000 } });
+    const names = ["a", "b", "c"];
+    const codes = async () =>
+      (await metadata(broker, { names, create: true })).topics.map((t) => t.errorCode);
+    expect(await codes()).toEqual([0, 0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await codes()).toEqual([0, 0, 0]);
+  });
+
   test("what CreateTopics would answer is answered, and the reason is logged", async () => {
     const broker = brokerUnderTest({ config: { defaultReplicationFactor: 4 } });
     await stored(broker, "t");
