@@ -63,7 +63,7 @@ export function catalogueContract(
       expect(await it.cluster("nowhere", { fresh: true })).toBeNull();
     });
 
-    test("a created topic is read back by name and by id, as it was made", async () => {
+    test("CAT1: a created topic is read back by name and by id, as it was made", async () => {
       const topic = newTopic(5, {
         configs: { "retention.ms": "1000", "cleanup.policy": "compact,delete" },
         partitions: [
@@ -119,7 +119,7 @@ export function catalogueContract(
       expect(list[1]?.topicId).toBe(all.get("a")?.topicId);
     });
 
-    test("a cluster knows nothing of another's topics", async () => {
+    test("CAT6: a cluster knows nothing of another's topics", async () => {
       const topic = newTopic();
       await it.createTopic(cluster, topic);
       expect((await it.topics(other, [topic.name])).size).toBe(0);
@@ -128,7 +128,7 @@ export function catalogueContract(
       expect(await read(topic.name)).toEqual(topic);
     });
 
-    test("a name that exists is not created again, and nothing of the second is left", async () => {
+    test("CAT1: a name that exists is not created again, and nothing of the second is left", async () => {
       const first = newTopic(2);
       const second = newTopic(4, { name: first.name, configs: { "retention.ms": "1" } });
       expect(await it.createTopic(cluster, first)).toBe(true);
@@ -137,7 +137,7 @@ export function catalogueContract(
       expect((await it.topicsById(cluster, [second.topicId], { fresh: true })).size).toBe(0);
     });
 
-    test("of ten who create one name at the same time, one succeeds", async () => {
+    test("CAT1: of ten who create one name at the same time, one succeeds", async () => {
       const name = newTopic().name;
       const candidates = Array.from({ length: 10 }, (_, n) => newTopic(n + 1, { name }));
       const results = await Promise.all(candidates.map((topic) => it.createTopic(cluster, topic)));
@@ -145,7 +145,7 @@ export function catalogueContract(
       expect(await read(name)).toEqual(candidates[results.indexOf(true)]);
     });
 
-    test("a deleted topic is gone, and its partitions are kept for the sweep", async () => {
+    test("CAT2: a deleted topic is gone, and its partitions are kept for the sweep", async () => {
       const topic = newTopic(3, { configs: { "retention.ms": "5" } });
       await it.createTopic(cluster, topic);
       expect(await it.deleteTopic(cluster, topic.name, topic.topicId)).toEqual(topic);
@@ -160,7 +160,7 @@ export function catalogueContract(
       expect((await it.deletedTopics(cluster)).find(isIt)).toBeUndefined();
     });
 
-    test("deleting needs the name and the id; the second time it is null", async () => {
+    test("CAT2: deleting needs the name and the id; the second time it is null", async () => {
       const topic = newTopic();
       await it.createTopic(cluster, topic);
       expect(await it.deleteTopic(cluster, topic.name, newTopicId(Math.random))).toBeNull();
@@ -180,7 +180,7 @@ export function catalogueContract(
       expect(await it.deleteTopic(cluster, first.name, first.topicId)).toBeNull();
     });
 
-    test("partitions are added after the last, if the count is the one expected", async () => {
+    test("CAT3: partitions are added after the last, if the count is the one expected", async () => {
       const topic = newTopic(2);
       await it.createTopic(cluster, topic);
       const added = [partition(2), partition(3)];
@@ -195,7 +195,7 @@ export function catalogueContract(
       expect((await read(topic.name))?.partitions).toEqual(expected);
     });
 
-    test("of many who add partitions at the same time, one succeeds", async () => {
+    test("CAT3: of many who add partitions at the same time, one succeeds", async () => {
       const topic = newTopic(1);
       await it.createTopic(cluster, topic);
       const results = await Promise.all(
@@ -207,13 +207,13 @@ export function catalogueContract(
       expect((await read(topic.name))?.partitions).toHaveLength(3);
     });
 
-    test("no partitions are added to a topic that is not there", async () => {
+    test("CAT3: no partitions are added to a topic that is not there", async () => {
       const unknown = newTopicId(Math.random);
       expect(await it.addPartitions(cluster, unknown, 0, [partition(0)])).toBe(false);
       expect(await it.addPartitions(cluster, unknown, 1, [partition(1)])).toBe(false);
     });
 
-    test("a partition changes by compare-and-set on its epoch", async () => {
+    test("CAT4: a partition changes by compare-and-set on its epoch", async () => {
       const topic = newTopic(2);
       await it.createTopic(cluster, topic);
       const next = { leader: 2, leaderEpoch: 1, replicas: [1, 2, 3], isr: [2, 3] };
@@ -238,7 +238,7 @@ export function catalogueContract(
       });
     });
 
-    test("a leader epoch never goes back", async () => {
+    test("CAT4: a leader epoch never goes back", async () => {
       const topic = newTopic(1);
       await it.createTopic(cluster, topic);
       const change = (epoch: number, leaderEpoch: number) =>
@@ -254,7 +254,7 @@ export function catalogueContract(
       expect((await read(topic.name))?.partitions[0]?.partitionEpoch).toBe(2);
     });
 
-    test("of many changes from the same epoch, one is made", async () => {
+    test("CAT4: of many changes from the same epoch, one is made", async () => {
       const topic = newTopic(1);
       await it.createTopic(cluster, topic);
       const results = await Promise.all(
@@ -282,7 +282,7 @@ export function catalogueContract(
       expect(await it.changePartition(cluster, topic.topicId, 0, 0, state)).toBe(false);
     });
 
-    test("blocks of producer ids follow each other and never overlap", async () => {
+    test("CAT5: blocks of producer ids follow each other and never overlap", async () => {
       const firsts = await Promise.all(
         [10, 1, 1000, 10].map((count) => it.allocateProducerIds(cluster, count)),
       );

@@ -96,7 +96,7 @@ function metered(database: D1Database): { db: D1Database; bill: Bill } {
 }
 
 describe("what it costs", () => {
-  test("a topic of 1,000 partitions is created with 1,002 rows and read with one query", async () => {
+  test("CAT11: a topic of 1,000 partitions is created with 1,002 rows and read with one query", async () => {
     const meter = metered(db);
     const catalogue = new D1Catalogue(meter.db);
     const topic = topicOf("a-thousand", 1_000);
@@ -112,7 +112,7 @@ describe("what it costs", () => {
     expect(meter.bill.queries).toBe(1);
   });
 
-  test("reading one topic does not read the others", async () => {
+  test("CAT11: reading one topic does not read the others", async () => {
     const meter = metered(db);
     const catalogue = new D1Catalogue(meter.db);
     const small = topicOf("small", 1);
@@ -125,7 +125,7 @@ describe("what it costs", () => {
     expect(meter.bill.rowsRead).toBeLessThan(10);
   });
 
-  test("a change of leader writes one row", async () => {
+  test("CAT11: a change of leader writes one row", async () => {
     const meter = metered(db);
     const catalogue = new D1Catalogue(meter.db);
     const topic = topicOf("led", 100);
@@ -154,7 +154,7 @@ describe("what it costs", () => {
 });
 
 describe("what it remembers", () => {
-  test("what another isolate changed is seen when it is asked for fresh, or after the TTL", async () => {
+  test("CAT7: what another isolate changed is seen when it is asked for fresh, or after the TTL", async () => {
     let nowMs = 1_000;
     const here = new D1Catalogue(db, { now: () => nowMs, ttlMs: 5_000 });
     const there = new D1Catalogue(db);
@@ -181,7 +181,7 @@ describe("what it remembers", () => {
     expect(await leader(false)).toBe(3);
   });
 
-  test("a topic that was absent is found as soon as another isolate made it", async () => {
+  test("CAT8: a topic that was absent is found as soon as another isolate made it", async () => {
     const here = new D1Catalogue(db);
     const topic = topicOf("late", 1);
     expect((await here.topics("kedge", [topic.name])).size).toBe(0);
@@ -191,7 +191,7 @@ describe("what it remembers", () => {
     expect((await here.topicsById("kedge", [topic.topicId])).size).toBe(1);
   });
 
-  test("a hundred readers of one topic share one query", async () => {
+  test("CAT10: a hundred readers of one topic share one query", async () => {
     const topic = topicOf("popular", 10);
     await new D1Catalogue(db).createTopic("kedge", topic);
     const meter = metered(db);
@@ -258,7 +258,7 @@ describe("when D1 fails", () => {
     };
   }
 
-  test("the error is retriable, says what failed and why, and is not kept", async () => {
+  test("CAT8, CAT9: the error is retriable, says what failed and why, and is not kept", async () => {
     const { db: broken, fail } = breakable(db);
     const catalogue = new D1Catalogue(broken);
     const topic = topicOf("unlucky", 1);
@@ -274,7 +274,7 @@ describe("when D1 fails", () => {
     expect((await catalogue.topics("kedge", [topic.name])).size).toBe(1);
   });
 
-  test("what is known goes on being used for a while, but never passed off as fresh", async () => {
+  test("CAT9: what is known goes on being used for a while, but never passed off as fresh", async () => {
     let nowMs = 0;
     const { db: broken, fail } = breakable(db);
     const catalogue = new D1Catalogue(broken, { now: () => nowMs, ttlMs: 10, staleMsMax: 100 });

@@ -57,7 +57,7 @@ describe("a cache that reads what it lacks", () => {
     expect(calls).toHaveLength(3);
   });
 
-  test("does not keep what is absent, and forgets what went", async () => {
+  test("CAT8: does not keep what is absent, and forgets what went", async () => {
     const { clock, calls, get, read } = setUp();
     await read(["a"], {});
     expect(await read(["a"], { a: 1 })).toEqual({ a: 1 });
@@ -68,7 +68,7 @@ describe("a cache that reads what it lacks", () => {
     await expect(pending).rejects.toThrow("down");
   });
 
-  test("a fresh read asks always, and what it found is kept", async () => {
+  test("CAT7: a fresh read asks always, and what it found is kept", async () => {
     const { calls, get, read } = setUp();
     await read(["a"], { a: 1 });
     expect(await read(["a"], { a: 2 }, true)).toEqual({ a: 2 });
@@ -78,7 +78,7 @@ describe("a cache that reads what it lacks", () => {
     expect(await read(["a"], { a: 3 })).toEqual({ a: 3 });
   });
 
-  test("clusters do not mix, whatever the keys look like", async () => {
+  test("CAT6: clusters do not mix, whatever the keys look like", async () => {
     const { calls, get } = setUp();
     const reads = [get(["x"], false, "a"), get(["x"], false, "b"), get(["a\nx", "x"], false, "a")];
     expect(calls.map(({ clusterId, keys }) => [clusterId, keys])).toEqual([
@@ -93,7 +93,7 @@ describe("a cache that reads what it lacks", () => {
     expect(await get(["x"], false, "b")).toEqual({ x: 2 });
   });
 
-  test("a read that our own write overtook is given, not kept", async () => {
+  test("CAT7: a read that our own write overtook is given, not kept", async () => {
     const { calls, it, get } = setUp();
     const early = get(["a"]);
     it.forget("c", "a");
@@ -105,7 +105,7 @@ describe("a cache that reads what it lacks", () => {
     expect(await get(["a"])).toEqual({ a: 2 });
   });
 
-  test("a fresh read that our own write overtook is not kept either", async () => {
+  test("CAT7: a fresh read that our own write overtook is not kept either", async () => {
     const { calls, it, get, read } = setUp();
     const early = get(["a"], true);
     it.forgetWhere(() => false);
@@ -114,7 +114,7 @@ describe("a cache that reads what it lacks", () => {
     expect(await read(["a"], { a: 2 })).toEqual({ a: 2 });
   });
 
-  test("a read that a fresh one overtook does not replace what that one found", async () => {
+  test("CAT7: a read that a fresh one overtook does not replace what that one found", async () => {
     const { calls, get } = setUp();
     const slow = get(["a"]);
     const fresh = get(["a"], true);
@@ -125,7 +125,7 @@ describe("a cache that reads what it lacks", () => {
     expect(await get(["a"])).toEqual({ a: 2 });
   });
 
-  test("of two fresh reads the one that began later is kept, in whatever order they end", async () => {
+  test("CAT7: of two fresh reads the one that began later is kept, in whatever order they end", async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -152,7 +152,7 @@ describe("a cache that reads what it lacks", () => {
     expect(calls.at(-1)?.keys).toEqual(["a", "b"]);
   });
 
-  test("goes on with what it has when the query fails, but not for ever, nor when asked fresh", async () => {
+  test("CAT9: goes on with what it has when the query fails, but not for ever, nor when asked fresh", async () => {
     const { clock, calls, get, read } = setUp();
     await read(["a"], { a: 1 });
     const failing = (keys: readonly string[], fresh = false) => {

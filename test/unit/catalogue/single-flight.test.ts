@@ -23,7 +23,7 @@ function setUp() {
 }
 
 describe("readers of the same keys", () => {
-  test("share one query, and get what they asked for and no more", async () => {
+  test("CAT10: share one query, and get what they asked for and no more", async () => {
     const { calls, load, clock } = setUp();
     const reads = [load("a", "b"), load("b"), load("a", "absent", "b")];
     expect(calls.map(({ keys }) => keys)).toEqual([["a", "b"], ["absent"]]);
@@ -55,7 +55,7 @@ describe("readers of the same keys", () => {
     expect(await next).toEqual({ a: 3 });
   });
 
-  test("nobody waits for ever for a request that died: one of those who waited asks again", async () => {
+  test("CAT10: nobody waits for ever for a request that died: one of those who waited asks again", async () => {
     const { calls, load, clock } = setUp();
     const dead = load("a");
     const waiting = [load("a"), load("a"), load("a", "b")];

@@ -42,7 +42,7 @@ const clusters = fc
 const seeds = fc.integer();
 
 describe("placement of replicas", () => {
-  test("every partition has the replicas asked for, no broker twice, none fenced", () => {
+  test("CLU1: every partition has the replicas asked for, no broker twice, none fenced", () => {
     fc.assert(
       fc.property(
         clusters,
@@ -69,7 +69,7 @@ describe("placement of replicas", () => {
     );
   });
 
-  test("a partition's replicas are on as many racks as there can be", () => {
+  test("CLU1: a partition's replicas are on as many racks as there can be", () => {
     fc.assert(
       fc.property(clusters, fc.integer({ min: 1, max: 20 }), seeds, (brokers, partitions, seed) => {
         const rackOf = new Map(brokers.map((b) => [b.brokerId, b.rack]));
@@ -84,7 +84,7 @@ describe("placement of replicas", () => {
     );
   });
 
-  test("racks lead equally often, give or take one", () => {
+  test("CLU2: racks lead equally often, give or take one", () => {
     fc.assert(
       fc.property(clusters, fc.integer({ min: 1, max: 100 }), seeds, (brokers, count, seed) => {
         const rackOf = new Map(brokers.map((b) => [b.brokerId, b.rack]));
@@ -98,7 +98,7 @@ describe("placement of replicas", () => {
     );
   });
 
-  test("on racks of one size every broker leads, and follows, about equally often", () => {
+  test("CLU2: on racks of one size every broker leads, and follows, about equally often", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 4 }),
@@ -118,7 +118,7 @@ describe("placement of replicas", () => {
     );
   });
 
-  test("when a broker dies, what it led goes to several others", () => {
+  test("CLU3: when a broker dies, what it led goes to several others", () => {
     const lists = placed(placeReplicas(brokersOn(1, 1, 1, 1, 1, 1), 600, 2, random(1)));
     const heirs = lists.filter((list) => list[0] === 0).map((list) => list[1] ?? -1);
     expect(new Set(heirs).size).toBe(5);
@@ -138,7 +138,7 @@ describe("placement of replicas", () => {
     expect(again()).toEqual(again());
   });
 
-  test("too few brokers: the refusal says how many there are, and how many are fenced", () => {
+  test("CLU4: too few brokers: the refusal says how many there are, and how many are fenced", () => {
     const brokers = brokersOn(1, 1, 1);
     const refusal = (some: BrokerInfo[], factor: number) =>
       placeReplicas(some, 1, factor, random(1));
@@ -157,7 +157,7 @@ describe("placement of replicas", () => {
   });
 });
 
-describe("replica lists that a user wrote", () => {
+describe("CLU4: replica lists that a user wrote", () => {
   const brokers = brokersOn(1, 1, 1).map((b) => ({ ...b, fenced: b.brokerId === 2 }));
 
   test.each([
@@ -189,7 +189,7 @@ describe("replica lists that a user wrote", () => {
 });
 
 describe("a new partition", () => {
-  test("is led by its first replica that is not fenced, and only those are in sync", () => {
+  test("CLU5: is led by its first replica that is not fenced, and only those are in sync", () => {
     const brokers = brokersOn(1, 1, 1).map((b) => ({ ...b, fenced: b.brokerId === 2 }));
     expect(newPartition(brokers, 3, [2, 1, 0])).toEqual({
       partition: 3,

@@ -7,7 +7,7 @@ import {
   topicConfigText,
 } from "../../../src/cluster/topic-configs.ts";
 
-describe("topic configs", () => {
+describe("CLU7: topic configs", () => {
   test("the table is ordered by name, without repeats, and every default is allowed", () => {
     const names = TOPIC_CONFIGS.map(({ name }) => name);
     expect(names).toEqual([...new Set(names)].sort());

@@ -10,7 +10,7 @@ import {
 import { Prng } from "../../../src/lib/prng.ts";
 import { uuidToBytes } from "../../../src/lib/uuid.ts";
 
-describe("topic names", () => {
+describe("CLU6: topic names", () => {
   test.each(["a", "A-z_0.9", "...", "a".repeat(249), "__consumer_offsets", "-"])(
     "%s is legal",
     (name) => {
