@@ -1,6 +1,6 @@
 /**
  * Reading a log: fetch by offset and look-up by time. Nothing here changes state.
- * Rules: LOG30 to LOG38 in SPEC.md; Kafka's UnifiedLog.read and fetchOffsetByTimestamp.
+ * Rules: LOG30 to LOG34 in SPEC.md; Kafka's UnifiedLog.read and fetchOffsetByTimestamp.
  */
 import { DECOMPRESSED_BYTES_MAX } from "../constants.ts";
 import { concatBytes, EMPTY_BYTES } from "../lib/bytes.ts";
@@ -13,7 +13,9 @@ import {
   batchPartitionLeaderEpoch,
   batchSizeInBytes,
   decodeRecordBatch,
+  type KafkaRecord,
 } from "../protocol/record-batch.ts";
+import type { Segment } from "./checkpoint.ts";
 import type { LogReader, StoredChunk } from "./log-store.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
@@ -135,14 +137,33 @@ function findByTimestamp(
   upperBound: number,
 ): FoundOffset {
   for (const segment of log.segments) {
+    if (segment.baseOffset >= upperBound) break;
     if (segment.maxTimestamp < timestamp) continue;
-    const start = firstChunkReaching(log, store, segment.baseOffset, timestamp);
-    const from = Math.max(start, log.logStartOffset);
-    const found = scanForTimestamp(store, from, timestamp, upperBound);
+    const found = findInSegment(log, store, segment, timestamp, upperBound);
     // Null: every record that new lay below the log start; a later segment may still have one.
     if (found !== null) return found;
   }
   return NOT_FOUND;
+}
+
+/** The segment's first record at or after the log start that is not older than `timestamp`. */
+function findInSegment(
+  log: PartitionLog,
+  store: LogReader,
+  { baseOffset }: Segment,
+  timestamp: number,
+  upperBound: number,
+): FoundOffset | null {
+  const end = endOfSegment(log, baseOffset);
+  const start = firstChunkReaching(store, baseOffset, end, timestamp);
+  const from = Math.max(start, log.logStartOffset);
+  return scanForTimestamp(store, from, timestamp, Math.min(end, upperBound));
+}
+
+/** Exclusive. */
+function endOfSegment(log: PartitionLog, baseOffset: number): number {
+  const next = log.segments.find((segment) => segment.baseOffset > baseOffset);
+  return next?.baseOffset ?? log.logEndOffset;
 }
 
 /**
@@ -150,14 +171,13 @@ function findByTimestamp(
  * search over offsets, since the running maximum only grows, and no index row is paid for it.
  */
 function firstChunkReaching(
-  log: PartitionLog,
   store: LogReader,
   segmentBase: number,
+  segmentEnd: number,
   timestamp: number,
 ): number {
-  const next = log.segments.find((segment) => segment.baseOffset > segmentBase);
   let low = segmentBase;
-  let high = next?.baseOffset ?? log.logEndOffset;
+  let high = segmentEnd;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const info = store.chunkInfoAt(middle);
@@ -181,31 +201,60 @@ function scanForTimestamp(
     if (batchMaxTimestamp(bytes, position) < timestamp) continue;
     for (const record of decodeRecordBatch(bytes, position, bounded)) {
       if (record.offset < from || record.timestamp < timestamp) continue;
-      if (record.offset >= until) return null;
-      const leaderEpoch = batchPartitionLeaderEpoch(bytes, position);
-      return { errorCode: 0, offset: record.offset, timestamp: record.timestamp, leaderEpoch };
+      return record.offset < until ? foundAt(record, bytes, position) : null;
     }
   }
   return null;
+}
+
+function foundAt(record: KafkaRecord, bytes: Uint8Array, position: number): FoundOffset {
+  const { offset, timestamp } = record;
+  const leaderEpoch = batchPartitionLeaderEpoch(bytes, position);
+  return { errorCode: ErrorCode.NONE, offset, timestamp, leaderEpoch };
 }
 
 function bounded(codec: number, bytes: Uint8Array): Uint8Array {
   return decompress(codec, bytes, DECOMPRESSED_BYTES_MAX);
 }
 
-/** The first record that carries the largest timestamp of the log (KIP-734). */
+/**
+ * The first record with the largest timestamp of those at or after the log start and below the
+ * bound (KIP-734). A segment's maximum says where to look; most often the first look is the last.
+ */
 function findMaxTimestamp(log: PartitionLog, store: LogReader, upperBound: number): FoundOffset {
-  let newest = -1;
-  for (const segment of log.segments) newest = Math.max(newest, segment.maxTimestamp);
-  if (newest < 0) return NOT_FOUND;
-  const found = findByTimestamp(log, store, newest, upperBound);
-  if (found.offset >= 0) return found;
-  // The newest record was deleted, or is not committed yet: look at what is left, batch by batch.
-  let left = -1;
-  for (const { bytes, position } of batchesFrom(store, log.logStartOffset, upperBound)) {
-    left = Math.max(left, batchMaxTimestamp(bytes, position));
+  let best = NOT_FOUND;
+  for (const segment of log.segments.toSorted((a, b) => b.maxTimestamp - a.maxTimestamp)) {
+    if (segment.maxTimestamp < Math.max(best.timestamp, 0)) break;
+    if (segment.baseOffset >= upperBound) continue;
+    const found =
+      findInSegment(log, store, segment, segment.maxTimestamp, upperBound) ??
+      // Its newest record was deleted, or is not committed yet.
+      newestIn(log, store, segment, upperBound);
+    const earlier = found.timestamp === best.timestamp && found.offset < best.offset;
+    if (found.timestamp > best.timestamp || earlier) best = found;
   }
-  return left < 0 ? NOT_FOUND : findByTimestamp(log, store, left, upperBound);
+  return best;
+}
+
+/** What is left of a segment, looked at record by record. */
+function newestIn(
+  log: PartitionLog,
+  store: LogReader,
+  { baseOffset }: Segment,
+  upperBound: number,
+): FoundOffset {
+  const from = Math.max(baseOffset, log.logStartOffset);
+  const until = Math.min(endOfSegment(log, baseOffset), upperBound);
+  let best = NOT_FOUND;
+  for (const { bytes, position } of batchesFrom(store, from, until)) {
+    if (batchMaxTimestamp(bytes, position) <= best.timestamp) continue;
+    for (const record of decodeRecordBatch(bytes, position, bounded)) {
+      const { offset, timestamp } = record;
+      if (offset < from || offset >= until || timestamp <= best.timestamp) continue;
+      best = foundAt(record, bytes, position);
+    }
+  }
+  return best;
 }
 
 /** Every batch that ends at or after `from` and starts below `until`. */
