@@ -39,7 +39,11 @@ function issueError(error: z.ZodError, input: unknown): RestError {
         `${where}: ${issue.message}, not ${show(valueAt(input, issue.path))}`,
       );
     default:
-      return new RestError(422, 422, `${where}: ${issue.message}`);
+      return new RestError(
+        422,
+        422,
+        `${where}: ${issue.message}, it is ${show(valueAt(input, issue.path))}`,
+      );
   }
 }
 
