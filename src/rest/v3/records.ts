@@ -177,7 +177,8 @@ async function answerWhole(c: RestContext, target: Target): Promise<Response> {
 
 async function answerStream(target: Target, body: ReadableStream<Uint8Array>): Promise<Response> {
   const reader = body.getReader();
-  const first = await reader.read();
+  let first = await reader.read();
+  while (!first.done && isBlank(first.value)) first = await reader.read();
   if (first.done) throw invalidPayload(EMPTY_BODY);
   const reports = new ReportStream(() => {
     // The client has gone: what it still sends is of no interest.
@@ -197,6 +198,10 @@ async function answerStream(target: Target, body: ReadableStream<Uint8Array>): P
       "x-content-type-options": "nosniff",
     },
   });
+}
+
+function isBlank(chunk: Uint8Array): boolean {
+  return chunk.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
 
 async function pump(

@@ -130,7 +130,11 @@ const recordFields = {
 export const produceRecord = z.strictObject(recordFields);
 export type ProduceRecordInput = z.output<typeof produceRecord>;
 
-export const produceBatchEntry = z.strictObject({ id: z.unknown(), ...recordFields });
+export const produceBatchEntry = z.strictObject({
+  /** Checked by hand: what is wrong with it is 42208, which no other field has. */
+  id: z.unknown().optional().describe("A string of 1 to 80 characters that no other entry has."),
+  ...recordFields,
+});
 export const produceBatchRequest = z.strictObject({ entries: z.array(produceBatchEntry) });
 
 export const produceQuery = z.object({
