@@ -113,6 +113,7 @@ export class PartitionLog {
       assert(segmentBase === baseOffset, "a segment starts with its first batch");
       segment = { baseOffset, bytes: 0, maxTimestamp: -1, firstAppendedAtMs: appendedAtMs };
       this.segments.push(segment);
+      this.#dropDeletedSegments();
     }
     segment.bytes += batchSizeInBytes(bytes, at);
     segment.maxTimestamp = Math.max(segment.maxTimestamp, batchMaxTimestamp(bytes, at));
@@ -131,8 +132,12 @@ export class PartitionLog {
     assert(offset <= this.#highWatermark, "the log start never passes the high watermark");
     this.#logStartOffset = offset;
     this.epochs.truncateBefore(offset);
-    // A segment goes once every offset in it is below the start; the active one stays.
-    while (this.segments.length > 1 && (this.segments[1]?.baseOffset ?? Infinity) <= offset) {
+    this.#dropDeletedSegments();
+  }
+
+  /** A segment goes once every offset in it is below the log start; the active one stays. */
+  #dropDeletedSegments(): void {
+    while ((this.segments[1]?.baseOffset ?? Infinity) <= this.#logStartOffset) {
       this.segments.shift();
     }
   }

@@ -260,6 +260,23 @@ describe("segments and bytes", () => {
     expect([...log.store.chunksFrom(0)].map(({ segmentBase }) => segmentBase)).toEqual([0, 0, 2]);
   });
 
+  test("LOG6: a segment wholly below the log start goes, the active one when the next begins", () => {
+    const log = new PartitionLog();
+    const append = (offset: number, segmentBase: number): void => {
+      log.apply({ kind: "batch", batch: batchAt(offset), segmentBase, appendedAtMs: NOW });
+      log.advanceHighWatermark(log.logEndOffset);
+    };
+    const bases = (): number[] => log.segments.map(({ baseOffset }) => baseOffset);
+    for (const offset of [0, 1, 2]) append(offset, offset);
+    log.apply({ kind: "logStart", offset: 1 });
+    expect(bases()).toEqual([1, 2]);
+    log.apply({ kind: "logStart", offset: 3 });
+    expect(bases()).toEqual([2]);
+    append(3, 3);
+    expect(bases()).toEqual([3]);
+    expect(log.sizeInBytes).toBe(batchOf().byteLength);
+  });
+
   test("LOG7: the bytes stored are the producer's but for base offset and leader epoch", () => {
     const log = new LogHarness(undefined, 9);
     log.append(batchOf({ records: 4 }));
