@@ -1,5 +1,5 @@
 /**
- * The Kedge SDK: Kafka's Admin and Producer over HTTPS, by nothing but fetch. Works in
+ * The Kedge SDK: Kafka's Producer, Consumer and Admin over HTTPS, by nothing but fetch. Works in
  * Workers, Node, browsers, Deno and Bun.
  */
 export {
@@ -15,6 +15,8 @@ export {
   type TopicListing,
 } from "./admin.ts";
 export type { CommonConfig } from "./common-config.ts";
+export { Consumer, type ConsumerRecord } from "./consumer.ts";
+export type { ConsumerConfig } from "./consumer-config.ts";
 export {
   AdminError,
   type AdminFailure,
