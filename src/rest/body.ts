@@ -1,5 +1,6 @@
 /** Reading a request's body whole, and never more of it than a bound. */
 import { concatBytes } from "../lib/bytes.ts";
+import { RestError } from "./rest-error.ts";
 
 /** Thrown before a body over the bound is read, or as soon as it turns out to be. */
 export class BodyTooLargeError extends Error {
@@ -21,8 +22,17 @@ export function contentLength(request: Request): number | null {
   return Number.isSafeInteger(length) && length >= 0 ? length : null;
 }
 
-/** Throws BodyTooLargeError. */
+/** A body that is compressed would be read as if it were not. Throws RestError 415. */
+export function throwIfEncoded(request: Request): void {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding === null || encoding.toLowerCase() === "identity") return;
+  const what = `HTTP 415 Unsupported Media Type: Content-Encoding ${encoding}`;
+  throw new RestError(415, 415, `${what}: send the body as it is`);
+}
+
+/** Throws BodyTooLargeError, and RestError 415. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  throwIfEncoded(request);
   const length = contentLength(request);
   if (length !== null) {
     if (length > maxBytes) throw new BodyTooLargeError(length, maxBytes);

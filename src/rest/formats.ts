@@ -12,6 +12,7 @@
  */
 import { base64Decode, base64Encode } from "../lib/base64.ts";
 import { utf8Encode } from "../lib/bytes.ts";
+import { show } from "./show.ts";
 
 export const FORMATS = ["binary", "json", "string"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -32,7 +33,7 @@ export function encodeField(format: Format, data: unknown): Uint8Array | null {
     case "binary":
       return encodeBinary(data);
     case "json":
-      return utf8Encode(JSON.stringify(data));
+      return encodeJson(data);
     case "string":
       return encodeString(data);
   }
@@ -51,21 +52,22 @@ function padded(text: string): string {
   return missing === 0 || missing === 3 ? text : text + "=".repeat(missing);
 }
 
+/** JSON.parse goes to any depth, JSON.stringify does not. */
+function encodeJson(data: unknown): Uint8Array {
+  try {
+    return utf8Encode(JSON.stringify(data));
+  } catch (error) {
+    if (error instanceof RangeError) throw new FormatError("the JSON is nested too deep.");
+    throw error;
+  }
+}
+
 function encodeString(data: unknown): Uint8Array {
   if (typeof data !== "string") throw new FormatError(`data=${show(data)} is not a string.`);
   if (!data.isWellFormed()) {
     throw new FormatError(`data=${show(data)} has half a surrogate pair, which UTF-8 cannot hold.`);
   }
   return utf8Encode(data);
-}
-
-const SHOWN_CHARS = 80;
-
-function show(data: unknown): string {
-  const text = JSON.stringify(data);
-  return text.length <= SHOWN_CHARS
-    ? text
-    : `${text.slice(0, SHOWN_CHARS)}… (${text.length} characters)`;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -3,6 +3,7 @@
  * 12345678901234567000 and 1.50 into 1.5; a record must not change on its way into the log, so
  * numbers that would are kept as they were written (JSON.rawJSON, ES2026).
  */
+import { JSON_CONTAINERS_MAX } from "./limits.ts";
 import { RestError } from "./rest-error.ts";
 
 interface RawJson {
@@ -44,9 +45,26 @@ function keepNumber(_key: string, value: unknown, context: { readonly source?: s
   return json.rawJSON(source);
 }
 
-/** As `parseJson`, from bytes; throws RestError 400 too when they are not UTF-8. */
+/**
+ * As `parseJson`, from bytes; throws RestError 400 too when they are not UTF-8, and 413 when they
+ * would take too much memory: three bytes of `{},` become sixty.
+ */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
+  if (bytes.length > JSON_CONTAINERS_MAX && countContainers(bytes) > JSON_CONTAINERS_MAX) {
+    const what = `the body has more than ${JSON_CONTAINERS_MAX} objects and lists`;
+    throw new RestError(413, 413, `${what}: send fewer records in one request`);
+  }
   return parseJson(decodeUtf8(bytes));
+}
+
+/** Braces and brackets that open, those inside strings too. */
+function countContainers(bytes: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x7b || byte === 0x5b) count++;
+  }
+  return count;
 }
 
 /** Throws RestError 400 when the bytes are not UTF-8: replacing some would change a record. */

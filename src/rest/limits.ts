@@ -3,6 +3,8 @@ import { FETCH_WAIT_MS_MAX } from "../constants.ts";
 
 /** A request body that is read whole: v2 produce, v3 batches, topics. */
 export const REST_BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Objects and lists in one body: what JSON.parse makes of them is many times their text. */
+export const JSON_CONTAINERS_MAX = 250_000;
 /** One record of a streamed v3 produce, as JSON. */
 export const STREAM_RECORD_BYTES_MAX = REST_BODY_BYTES_MAX;
 /** A v3 produce body this small is read whole and answered at once; a larger one streams. */

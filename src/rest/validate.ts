@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { RestError } from "./rest-error.ts";
+import { show } from "./show.ts";
 
 /** Throws RestError 400 or 422 that names the field. */
 export function validate<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
@@ -24,10 +25,11 @@ function issueError(error: z.ZodError, input: unknown): RestError {
     }
     case "invalid_type": {
       const value = valueAt(input, issue.path);
+      const expected = KINDS[issue.expected] ?? issue.expected;
       if (value === undefined && issue.path.length > 0) {
-        return new RestError(422, 422, `${where} is missing: it must be ${issue.expected}`);
+        return new RestError(422, 422, `${where} is missing: it must be ${expected}`);
       }
-      const what = `${where} must be ${issue.expected}, not ${show(value)}`;
+      const what = `${where} must be ${expected}, not ${show(value)}`;
       return new RestError(400, 400, what);
     }
     case "invalid_union":
@@ -47,6 +49,17 @@ function issueError(error: z.ZodError, input: unknown): RestError {
   }
 }
 
+/** What zod calls a type, in words. */
+const KINDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "an object",
+  record: "an object",
+  string: "a string",
+};
+
 /** `records[3].partition`; "the body" for the whole. */
 function pathText(path: readonly PropertyKey[]): string {
   if (path.length === 0) return "the body";
@@ -64,13 +77,6 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
     value = (value as Record<PropertyKey, unknown>)[step];
   }
   return value;
-}
-
-const SHOWN_CHARS = 80;
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= SHOWN_CHARS ? text : `${text.slice(0, SHOWN_CHARS)}…`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { dispatchFrame } from "../broker/dispatch.ts";
 import { ConnectionError } from "../broker/handler.ts";
 import { REQUEST_BYTES_MAX } from "../constants.ts";
 import { BodyTooLargeError, readBody } from "../rest/body.ts";
+import { RestError } from "../rest/rest-error.ts";
 
 const KAFKA_PROTOCOL = "application/vnd.kafka.protocol";
 const SIZE_PREFIX_BYTES = 4;
@@ -28,6 +29,7 @@ export async function handleKafka(base: RequestContextBase, request: Request): P
       return textResponse(error.internal ? 500 : 400, `${error.message}\n`);
     }
     if (error instanceof BodyTooLargeError) return textResponse(413, `${error.message}\n`);
+    if (error instanceof RestError) return textResponse(error.status, `${error.message}\n`);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** REST v3: produce one record, a stream of them, or a batch. */
 import type { RequestContextBase } from "../../broker/context.ts";
 import { KafkaError } from "../../protocol/errors.ts";
-import { contentLength, readBody } from "../body.ts";
+import { contentLength, readBody, throwIfEncoded } from "../body.ts";
 import {
   BATCH_ENTRIES_MAX,
   BATCH_ID_CHARS_MAX,
@@ -57,6 +57,7 @@ recordRoutes.on(
   async (c) => {
     open(c);
     requireJson(c.req.header("content-type") ?? null);
+    throwIfEncoded(c.req.raw);
     const target = targetOf(c);
     const length = contentLength(c.req.raw);
     const { body } = c.req.raw;
@@ -286,7 +287,7 @@ function v3RecordOrError(fields: schemas.ProduceRecordInput): V3Record | RestErr
 }
 
 /** Throws RestError 422, 42208 (ProduceBatchAction). */
-function batchIds(entries: readonly { readonly id: unknown }[]): string[] {
+function batchIds(entries: readonly { readonly id?: unknown }[]): string[] {
   if (entries.length === 0) throw invalidBatch("Empty batch.");
   if (entries.length > BATCH_ENTRIES_MAX) {
     const what = `${entries.length} of at most ${BATCH_ENTRIES_MAX}`;

@@ -215,9 +215,9 @@ describe("a bad request writes nothing and says what is wrong", () => {
   const cases: [name: string, body: unknown, status: number, code: number, says: string][] = [
     ["no records", {}, 422, 422, "records is missing"],
     ["empty records", { records: [] }, 422, 422, "records: must not be empty"],
-    ["records of another type", { records: "a" }, 400, 400, 'records must be array, not "a"'],
-    ["a list", [], 400, 400, "the body must be object, not []"],
-    ["null", null, 400, 400, "the body must be object, not null"],
+    ["records of another type", { records: "a" }, 400, 400, 'records must be a list, not "a"'],
+    ["a list", [], 400, 400, "the body must be an object, not []"],
+    ["null", null, 400, 400, "the body must be an object, not null"],
     [
       "an unknown field",
       { records: [{ valeu: 1 }] },
@@ -227,7 +227,13 @@ describe("a bad request writes nothing and says what is wrong", () => {
     ],
     ["a negative partition", { records: [{ partition: -1 }] }, 422, 422, "records[0].partition"],
     ["a text for a partition", { records: [{ partition: "0" }] }, 400, 400, 'not "0"'],
-    ["a fraction", { records: [{ partition: 0.5 }] }, 400, 400, "records[0].partition must be int"],
+    [
+      "a fraction",
+      { records: [{ partition: 0.5 }] },
+      400,
+      400,
+      "records[0].partition must be a whole number, not 0.5",
+    ],
     ["a negative timestamp", { records: [{ timestamp: -5 }] }, 422, 422, "records[0].timestamp"],
     [
       "a header without key",
@@ -262,6 +268,30 @@ describe("a bad request writes nothing and says what is wrong", () => {
       },
     ]);
     expect(world.partitions.appends).toBe(0);
+  });
+
+  test("JSON that would take too much memory or stack is refused", async () => {
+    const bomb = `{"records":[${"{},".repeat(250_000)}{}]}`;
+    const many = await world.request("POST", "/topics/t", { type: JSON_V2, body: bomb });
+    expect([many.status, many.text]).toEqual([413, expect.stringContaining("250000 objects")]);
+    const nested = "[".repeat(50_000) + "]".repeat(50_000);
+    for (const body of [
+      `{"records":[{"value":${nested}}]}`,
+      `{"records":[{"partition":${nested}}]}`,
+      nested,
+    ]) {
+      const deep = await world.request("POST", "/topics/t", { type: JSON_V2, body });
+      expect([deep.status, deep.body]).toMatchObject([400, { error_code: 400 }]);
+    }
+    expect(world.partitions.appends).toBe(0);
+  });
+
+  test("a compressed body is 415, not garbage", async () => {
+    const headers = { "content-encoding": "gzip" };
+    const { status, text } = await produce([{ value: 1 }], JSON_V2, "/topics/t", headers);
+    expect([status, text]).toEqual([415, expect.stringContaining("Content-Encoding gzip")]);
+    const kafka = await world.request("POST", "/kafka", { body: new Uint8Array(8), headers });
+    expect([kafka.status, kafka.text]).toEqual([415, expect.stringContaining("gzip")]);
   });
 
   test("media types: 415 with what to send, also without any", async () => {
