@@ -3,10 +3,8 @@ import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
-import { originOf, remembered } from "./url.ts";
+import { advertisedBy } from "./advertised.ts";
 
-const HTTPS_PORT = 443;
-const HTTP_PORT = 80;
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
 
@@ -20,7 +18,7 @@ export function contextFor(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
-    advertised: advertisedAddress(request),
+    advertised: advertisedBy(request),
     now: Date.now,
     random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -45,26 +43,3 @@ function random(): number {
   wordsUsed += 2;
   return (high * 2 ** 21 + (low >>> 11)) / 2 ** 53;
 }
-
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The gateway says which address its clients dial; others dialled the URL. */
-function advertisedAddress(request: Request): Address {
-  const given = request.headers.get("x-kedge-advertised");
-  return (given === null ? null : givenAddress(given)) ?? dialledAddress(originOf(request.url));
-}
-
-/** Null when it is not `host:port`. */
-const givenAddress = remembered((text): Address | null => {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  return host === undefined || port === undefined ? null : { host, port: Number(port) };
-});
-
-const dialledAddress = remembered((origin): Address => {
-  const { hostname, port, protocol } = new URL(origin);
-  if (port !== "") return { host: hostname, port: Number(port) };
-  return { host: hostname, port: protocol === "http:" ? HTTP_PORT : HTTPS_PORT };
-});

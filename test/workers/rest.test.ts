@@ -52,13 +52,13 @@ async function read(path: string): Promise<Shown[]> {
 }
 
 describe("inside workerd", () => {
-  test("the deployment as it comes is closed; health is not", async () => {
+  test("DOOR1: the deployment as it comes is closed; health is not", async () => {
     const { KEDGE_OPEN: _, ...closed } = open;
     expect((await send("/topics", {}, closed)).status).toBe(503);
     expect((await send("/healthz", {}, closed)).status).toBe(200);
   });
 
-  test("create, produce, read and delete", async () => {
+  test("REST6: create, produce, read and delete", async () => {
     await createTopic("tour", 3);
     const headers = [{ key: "h", value: "eA==" }];
     const records = ["a", "b", "c"].map((key) => ({
@@ -80,7 +80,7 @@ describe("inside workerd", () => {
     expect((await send("/topics/tour")).status).toBe(404);
   });
 
-  test("numbers keep their digits here as well", async () => {
+  test("REST6: numbers keep their digits here as well", async () => {
     await createTopic("digits");
     const value = '{"id":12345678901234567890,"price":1.50}';
     await post("/topics/digits", JSON_V2, `{"records":[{"value":${value}}]}`);
@@ -90,7 +90,7 @@ describe("inside workerd", () => {
     expect(await response.text()).toContain(`"value":${value}`);
   });
 
-  test("a read that waits is woken by a produce", async () => {
+  test("REST10: a read that waits is woken by a produce", async () => {
     await createTopic("wait");
     const started = Date.now();
     const waiting = send("/topics/wait/partitions/0/records?offset=latest&timeout=20000", {
@@ -103,7 +103,7 @@ describe("inside workerd", () => {
     expect(Date.now() - started).toBeLessThan(10_000);
   });
 
-  test("a stream of records is answered while it is being sent", async () => {
+  test("REST12: a stream of records is answered while it is being sent", async () => {
     await createTopic("stream");
     const { readable, writable } = new IdentityTransformStream();
     const init = {
@@ -130,7 +130,7 @@ describe("inside workerd", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  test("an idempotent request sent twice is in the log once", async () => {
+  test("REST7: an idempotent request sent twice is in the log once", async () => {
     await createTopic("once");
     const { producer_id } = await (await post("/producers", JSON_V2, "")).json<{
       producer_id: number;

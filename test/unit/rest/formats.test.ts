@@ -7,7 +7,7 @@ import { decodeUtf8, parseJson, parseJsonBytes } from "../../../src/rest/json-te
 import { RestError } from "../../../src/rest/rest-error.ts";
 
 describe("encodeField and showField", () => {
-  test("binary: any bytes there and back", () => {
+  test("REST6: binary: any bytes there and back", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const shown = JSON.parse(showField("binary", bytes));
@@ -18,7 +18,7 @@ describe("encodeField and showField", () => {
     );
   });
 
-  test("string: any text there and back, a leading BOM too", () => {
+  test("REST6: string: any text there and back, a leading BOM too", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(JSON.parse(showField("string", encodeField("string", text)))).toBe(text);
@@ -27,7 +27,7 @@ describe("encodeField and showField", () => {
     expect(JSON.parse(showField("string", encodeField("string", "\ufeffx")))).toBe("\ufeffx");
   });
 
-  test("json: any value there and back", () => {
+  test("REST6: json: any value there and back", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         if (value === null) return;
@@ -76,7 +76,7 @@ describe("parseJson", () => {
   const roundTrip = (text: string): string =>
     utf8Decode(encodeField("json", parseJson(text)) ?? new Uint8Array(0));
 
-  test("keeps every digit of a number", () => {
+  test("REST6: keeps every digit of a number", () => {
     for (const text of [
       '{"id":12345678901234567890}',
       '{"a":1.50,"b":[1.0,2.10]}',
@@ -100,7 +100,7 @@ describe("parseJson", () => {
     );
   });
 
-  test("any number text is kept, to the value and to the digit", () => {
+  test("REST6: any number text is kept, to the value and to the digit", () => {
     const number = fc
       .tuple(
         fc.constantFrom("", "-"),

@@ -23,7 +23,7 @@ const separator = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
 const cuts = fc.array(fc.nat(2_000), { maxLength: 40 });
 
 describe("any chunking", () => {
-  test("gives the same objects, byte for byte and in order", () => {
+  test("REST12: gives the same objects, byte for byte and in order", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(jsonObject, separator)), cuts, (objects, at) => {
         const texts = objects.map(([object]) => JSON.stringify(object));
@@ -36,7 +36,7 @@ describe("any chunking", () => {
     );
   });
 
-  test("gives the same objects and the same failure when the body is not JSON", () => {
+  test("REST12: gives the same objects and the same failure when the body is not JSON", () => {
     fc.assert(
       fc.property(
         fc.array(jsonObject, { maxLength: 4 }),
@@ -56,7 +56,7 @@ describe("any chunking", () => {
     );
   });
 
-  test("of random bytes never throws, and gives the same as the whole", () => {
+  test("REST12: of random bytes never throws, and gives the same as the whole", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 60 }).map((b) => b.map((x) => '{}[]"\\ a'.charCodeAt(x % 8))),
@@ -88,7 +88,7 @@ describe("failures", () => {
     expect(failureOf("\u0001").failure).toContain("byte 0x01");
   });
 
-  test("a record over the bound ends the stream, whether it is complete or not", () => {
+  test("REST14: a record over the bound ends the stream, whether it is complete or not", () => {
     expect(failureOf(`{"a":"${"x".repeat(20)}"}`, 10).failure).toContain("larger than 10 bytes");
     expect(failureOf(`{"a":"${"x".repeat(20)}`, 10).failure).toContain("larger than 10 bytes");
     expect(failureOf('{"a":"xx"}', 10).failure).toBeNull();
@@ -97,14 +97,14 @@ describe("failures", () => {
     expect(failure).toContain("larger than 10 bytes");
   });
 
-  test("the bound counts what earlier chunks held", () => {
+  test("REST14: the bound counts what earlier chunks held", () => {
     const splitter = new JsonObjectSplitter(10);
     for (const piece of ['{"a":"', "xxx", "xxx"]) splitter.push(utf8Encode(piece));
     expect(splitter.failure).toContain("larger than 10 bytes");
     expect(splitter.push(utf8Encode('"}{}'))).toEqual([]);
   });
 
-  test("nesting is bounded", () => {
+  test("REST14: nesting is bounded", () => {
     expect(failureOf(`{"a":${"[".repeat(512)}`).failure).toContain("nested deeper than 512");
     expect(failureOf(`{"a":${"[".repeat(511)}${"]".repeat(511)}}`).failure).toBeNull();
   });

@@ -31,7 +31,7 @@ describe("the OpenAPI document", () => {
     expect(document.servers).toEqual([{ url: "http://localhost:8787" }]);
   });
 
-  test("has every route, and every operation has a name of its own", () => {
+  test("REST15: has every route, and every operation has a name of its own", () => {
     const routes = documentedMounts.flatMap(({ group }) => group.routes);
     // /kafka and /healthz are beside the REST routes.
     expect(operations().length).toBe(routes.length + 2);
@@ -65,7 +65,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("says what the validation does: bounds, defaults and required fields", () => {
+  test("REST15: says what the validation does: bounds, defaults and required fields", () => {
     const read = document.paths["/topics/{topic_name}/partitions/{partition_id}/records"]?.get;
     const parameter = (name: string) => read?.parameters?.find((p) => p.name === name)?.schema;
     expect(parameter("timeout")).toMatchObject({ type: "integer", minimum: 0, default: 0 });

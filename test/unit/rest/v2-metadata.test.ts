@@ -94,7 +94,7 @@ describe("what is not there", () => {
     ]);
   });
 
-  test("a form that nobody has is 406", async () => {
+  test("REST8: a form that nobody has is 406", async () => {
     const { status, body } = await world.get("/topics", { accept: "text/html" });
     expect([status, body]).toMatchObject([406, { error_code: 406 }]);
     const types = ["application/json", "application/*;q=0.1", "application/vnd.kafka.json.v2+json"];

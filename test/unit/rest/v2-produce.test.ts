@@ -45,7 +45,7 @@ function read(partition: number, accept = JSON_V2) {
 }
 
 describe("an answer", () => {
-  test("has an offset for each record, in the order of the request, and the dialect's shape", async () => {
+  test("REST1: has an offset for each record, in the order of the request, and the dialect's shape", async () => {
     const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
     const { status, type, body } = await produce(keys.map((key) => ({ key, value: key })));
     expect([status, type]).toEqual([200, "application/vnd.kafka.v2+json"]);
@@ -58,7 +58,7 @@ describe("an answer", () => {
     });
   });
 
-  test("is one Produce request with one batch a partition", async () => {
+  test("REST5: is one Produce request with one batch a partition", async () => {
     await produce([0, 1, 2, 0, 1, 2].map((partition) => ({ partition, value: partition })));
     expect(world.partitions.appends).toBe(3);
     expect((await read(1)).body.map((r) => [r.offset, r.value])).toEqual([
@@ -67,7 +67,7 @@ describe("an answer", () => {
     ]);
   });
 
-  test("to a partition needs no partition in the records, and refuses another one", async () => {
+  test("REST4: to a partition needs no partition in the records, and refuses another one", async () => {
     const { body } = await produce([{ value: 1 }, { value: 2 }], JSON_V2, "/topics/t/partitions/2");
     expect(body.offsets.map((o) => [o.partition, o.offset])).toEqual([
       [2, 0],
@@ -80,7 +80,7 @@ describe("an answer", () => {
     ).toBe(200);
   });
 
-  test("is application/json when only that is accepted", async () => {
+  test("REST8: is application/json when only that is accepted", async () => {
     const { type } = await produce([{ value: 1 }], JSON_V2, "/topics/t", {
       accept: "application/json",
     });
@@ -94,7 +94,7 @@ describe("an answer", () => {
 });
 
 describe("formats", () => {
-  test("binary is base64, and what the unspecific types mean", async () => {
+  test("REST6: binary is base64, and what the unspecific types mean", async () => {
     const value = base64Encode(Uint8Array.of(0, 1, 2, 255));
     for (const type of [
       BINARY,
@@ -106,7 +106,7 @@ describe("formats", () => {
     expect((await read(0, BINARY)).body.map((r) => r.value)).toEqual([value, value, value]);
   });
 
-  test("any bytes come back as they were, headers and timestamp too", async () => {
+  test("REST6: any bytes come back as they were, headers and timestamp too", async () => {
     const bytes = fc.option(fc.uint8Array({ maxLength: 20 }).map(base64Encode));
     const record = fc.record({
       key: bytes,
@@ -129,7 +129,7 @@ describe("formats", () => {
     );
   });
 
-  test("json keeps every digit, string is text as it is", async () => {
+  test("REST6: json keeps every digit, string is text as it is", async () => {
     const text = '{"records":[{"partition":0,"value":{"id":12345678901234567890,"price":19.90}}]}';
     await world.request("POST", "/topics/t", { type: JSON_V2, body: text });
     expect((await read(0)).text).toContain('"value":{"id":12345678901234567890,"price":19.90}');
@@ -147,7 +147,7 @@ describe("formats", () => {
     expect(shown.type).toBe(STRING);
   });
 
-  test("key_format and value_format override Content-Type", async () => {
+  test("REST6: key_format and value_format override Content-Type", async () => {
     await produce(
       [{ key: "a", value: { b: 1 } }],
       JSON_V2,
@@ -159,7 +159,7 @@ describe("formats", () => {
     ]);
   });
 
-  test("null, absent and empty are told apart", async () => {
+  test("REST6: null, absent and empty are told apart", async () => {
     await produce([{ partition: 0 }, { partition: 0, key: null, value: "" }], STRING);
     expect((await read(0, STRING)).body.map((r) => [r.key, r.value])).toEqual([
       [null, null],
@@ -178,7 +178,7 @@ describe("partitioners", () => {
     return body.offsets.map((o) => o.partition);
   };
 
-  test("sticky keeps small requests together and moves on after batch.size bytes", async () => {
+  test("REST4: sticky keeps small requests together and moves on after batch.size bytes", async () => {
     await world.createTopic("wide", 50);
     expect(new Set(await partitionsOf("/topics/wide", 10)).size).toBe(1);
     const big = { value: "x".repeat(16_384) };
@@ -190,7 +190,7 @@ describe("partitioners", () => {
     expect(seen.size).toBeGreaterThan(5);
   });
 
-  test("round robin goes around, by query or by the deployment's default", async () => {
+  test("REST4: round robin goes around, by query or by the deployment's default", async () => {
     const first = await partitionsOf("/topics/t?partitioner=round-robin", 6);
     expect(first.slice(3)).toEqual(first.slice(0, 3));
     expect([...first.slice(0, 3)].sort()).toEqual([0, 1, 2]);
@@ -255,7 +255,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect(world.partitions.appends).toBe(0);
   });
 
-  test("bad base64 in the last record keeps the first from being written", async () => {
+  test("REST3: bad base64 in the last record keeps the first from being written", async () => {
     const { status, body } = await produce(
       [{ value: "aGk=" }, { key: "***", value: "aGk=" }],
       BINARY,
@@ -270,7 +270,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect(world.partitions.appends).toBe(0);
   });
 
-  test("JSON that would take too much memory or stack is refused", async () => {
+  test("REST14: JSON that would take too much memory or stack is refused", async () => {
     const bomb = `{"records":[${"{},".repeat(250_000)}{}]}`;
     const many = await world.request("POST", "/topics/t", { type: JSON_V2, body: bomb });
     expect([many.status, many.text]).toEqual([413, expect.stringContaining("250000 objects")]);
@@ -286,7 +286,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect(world.partitions.appends).toBe(0);
   });
 
-  test("a compressed body is 415, not garbage", async () => {
+  test("REST8: a compressed body is 415, not garbage", async () => {
     const headers = { "content-encoding": "gzip" };
     const { status, text } = await produce([{ value: 1 }], JSON_V2, "/topics/t", headers);
     expect([status, text]).toEqual([415, expect.stringContaining("Content-Encoding gzip")]);
@@ -294,7 +294,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect([kafka.status, kafka.text]).toEqual([415, expect.stringContaining("gzip")]);
   });
 
-  test("media types: 415 with what to send, also without any", async () => {
+  test("REST8: media types: 415 with what to send, also without any", async () => {
     for (const [type, says] of [
       ["application/vnd.kafka.avro.v2+json", "no schema registry"],
       ["application/vnd.kafka.jsonschema.v2+json", "no schema registry"],
@@ -313,7 +313,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect(bare.status).toBe(415);
   });
 
-  test("a body over the bound is 413, with Content-Length or without", async () => {
+  test("REST14: a body over the bound is 413, with Content-Length or without", async () => {
     const big = new Uint8Array(REST_BODY_BYTES_MAX + 1);
     const declared = await world.request("POST", "/topics/t", { type: JSON_V2, body: big });
     expect([declared.status, declared.body]).toMatchObject([413, { error_code: 413 }]);
@@ -327,7 +327,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect(response.status).toBe(413);
   });
 
-  test("an unknown topic is 40401 unless topics are made on demand", async () => {
+  test("REST9: an unknown topic is 40401 unless topics are made on demand", async () => {
     world = new RestWorld({ config: { autoCreateTopicsEnable: false } });
     const missing = await produce([{ value: 1 }], JSON_V2, "/topics/none");
     expect([missing.status, missing.body]).toEqual([
@@ -345,7 +345,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
     expect([bad.status, bad.body]).toMatchObject([400, { error_code: 40002 }]);
   });
 
-  test("an unknown partition: 40402 in the path, an error of its record in the body", async () => {
+  test("REST9: an unknown partition: 40402 in the path, an error of its record in the body", async () => {
     const inPath = await produce([{ value: 1 }], JSON_V2, "/topics/t/partitions/3");
     expect([inPath.status, inPath.body]).toMatchObject([404, { error_code: 40402 }]);
     for (const text of ["-1", "x", "1.5", "99999999999"]) {
@@ -371,7 +371,7 @@ describe("a bad request writes nothing and says what is wrong", () => {
 });
 
 describe("failures of the log", () => {
-  test("a record too large fails alone; the answer is 200", async () => {
+  test("REST2: a record too large fails alone; the answer is 200", async () => {
     await world.createTopic("small", 1, { "max.message.bytes": "200" });
     const values = ["a", "x".repeat(300), "b"];
     const { status, body } = await produce(
@@ -387,7 +387,7 @@ describe("failures of the log", () => {
     ]);
   });
 
-  test("records over max.message.bytes together are several batches, in order", async () => {
+  test("REST5: records over max.message.bytes together are several batches, in order", async () => {
     await world.createTopic("small", 1, { "max.message.bytes": "300" });
     const values = Array.from({ length: 20 }, (_, i) => `${i}-${"x".repeat(60)}`);
     const { body } = await produce(
@@ -403,7 +403,7 @@ describe("failures of the log", () => {
     expect(shown.body.map((r) => r.value)).toEqual(values);
   });
 
-  test("after a retriable failure nothing overtakes: later batches of the partition are not sent", async () => {
+  test("REST5: after a retriable failure nothing overtakes: later batches of the partition are not sent", async () => {
     await world.createTopic("small", 2, { "max.message.bytes": "200" });
     world.partitions.intercept = ({ partition }) =>
       partition === 0
@@ -428,7 +428,7 @@ describe("failures of the log", () => {
     expect(world.partitions.appends).toBe(3);
   });
 
-  test("a record without a key on a compacted topic says which and why", async () => {
+  test("REST2: a record without a key on a compacted topic says which and why", async () => {
     await world.createTopic("compacted", 1, { "cleanup.policy": "compact" });
     const { body } = await produce(
       [{ key: "k", value: 1 }, { value: 2 }],
@@ -442,7 +442,7 @@ describe("failures of the log", () => {
     expect(body.offsets[1]?.error).toContain("key");
   });
 
-  test("authorization is the one failure that changes the status", async () => {
+  test("REST2: authorization is the one failure that changes the status", async () => {
     world.partitions.intercept = () => ({
       ...{ errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, errorMessage: null },
       ...{ baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 },
@@ -496,7 +496,7 @@ describe("idempotent produce", () => {
     expect(a.producer_id).not.toBe(b.producer_id);
   });
 
-  test("a request sent again is answered with the offsets of the first time", async () => {
+  test("REST7: a request sent again is answered with the offsets of the first time", async () => {
     const { producer_id } = await newId();
     const first = await send([1, 2], numbers(producer_id, 0));
     const again = await send([1, 2], numbers(producer_id, 0));
@@ -506,7 +506,7 @@ describe("idempotent produce", () => {
     expect((await read(0)).body.map((r) => r.value)).toEqual([1, 2, 3]);
   });
 
-  test("a gap and an old epoch are errors of the records", async () => {
+  test("REST7: a gap and an old epoch are errors of the records", async () => {
     await send([1], numbers(7, 0, 1));
     const gap = await send([2], numbers(7, 5, 1));
     expect(gap.body.offsets[0]).toMatchObject({
@@ -517,7 +517,7 @@ describe("idempotent produce", () => {
     expect(old.body.offsets[0]).toMatchObject({ kafka_error: "INVALID_PRODUCER_EPOCH" });
   });
 
-  test("what is not one batch for one named partition is refused whole", async () => {
+  test("REST7: what is not one batch for one named partition is refused whole", async () => {
     const twoPartitions = [
       { value: 1, partition: 0 },
       { value: 1, partition: 1 },
@@ -534,7 +534,7 @@ describe("idempotent produce", () => {
     expect(world.partitions.appends).toBe(0);
   });
 
-  test("records that need two batches are refused whole", async () => {
+  test("REST7: records that need two batches are refused whole", async () => {
     await world.createTopic("small", 1, { "max.message.bytes": "200" });
     const records = [1, 2, 3].map(() => ({ value: "x".repeat(100) }));
     const { status, text } = await produce(

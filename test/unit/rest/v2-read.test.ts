@@ -84,7 +84,7 @@ describe("where to start", () => {
 });
 
 describe("an answer", () => {
-  test("tells the next offset, the high watermark and the log start", async () => {
+  test("REST10: tells the next offset, the high watermark and the log start", async () => {
     await produce(["a", "b", "c"]);
     const { headers } = await read("?max_records=2");
     expect(headers.get("kedge-next-offset")).toBe("2");
@@ -92,7 +92,7 @@ describe("an answer", () => {
     expect(headers.get("kedge-log-start-offset")).toBe("0");
   });
 
-  test("is what the schema says, in every format", async () => {
+  test("REST6: is what the schema says, in every format", async () => {
     const headers = [
       { key: "h", value: "eA==" },
       { key: "n", value: null },
@@ -113,7 +113,7 @@ describe("an answer", () => {
     expect((await read("?header_format=binary")).body[0]?.headers).toEqual(headers);
   });
 
-  test("pages through everything, whatever the bounds", async () => {
+  test("REST10: pages through everything, whatever the bounds", async () => {
     const all = Array.from({ length: 30 }, (_, i) => `${i}-${"x".repeat(i * 7)}`);
     for (let i = 0; i < all.length; i += 3) await produce(all.slice(i, i + 3));
     for (const bounds of ["max_bytes=1", "max_bytes=200", "max_records=1", "max_records=4", ""]) {
@@ -129,7 +129,7 @@ describe("an answer", () => {
     }
   });
 
-  test("max_bytes counts keys and values; the first record is shown whatever its size", async () => {
+  test("REST10: max_bytes counts keys and values; the first record is shown whatever its size", async () => {
     await produce(["xxxx", "yyyy", "zzzz"]);
     expect(await values("?max_bytes=8")).toEqual(["xxxx", "yyyy"]);
     expect(await values("?max_bytes=1")).toEqual(["xxxx"]);
@@ -155,7 +155,7 @@ describe("an answer", () => {
 });
 
 describe("waiting", () => {
-  test("ends when a record comes, long before the time is over", async () => {
+  test("REST10: ends when a record comes, long before the time is over", async () => {
     const started = Date.now();
     const waiting = read("?offset=latest&timeout=20000");
     setTimeout(() => void produce(["new"]), 30);
@@ -174,7 +174,7 @@ describe("waiting", () => {
 });
 
 describe("a record that is not of the format asked for", () => {
-  test("ends the page before it; as the first it is 406, 40601, and says where to go on", async () => {
+  test("REST11: ends the page before it; as the first it is 406, 40601, and says where to go on", async () => {
     await produce(['{"a":1}', "2", "not json", '"z"']);
     const page = await read("", JSON_V2);
     expect(page.body.map((record) => record.value)).toEqual([{ a: 1 }, 2]);
@@ -191,7 +191,7 @@ describe("a record that is not of the format asked for", () => {
     );
   });
 
-  test("bytes that are not UTF-8 are not shown as a string", async () => {
+  test("REST11: bytes that are not UTF-8 are not shown as a string", async () => {
     await produce([base64Encode(Uint8Array.of(0xff))], "application/json");
     expect((await read()).body).toMatchObject({ error_code: 40601 });
   });
@@ -219,7 +219,7 @@ describe("parameters", () => {
     ]);
   });
 
-  test("Accept picks the best of what is offered", async () => {
+  test("REST8: Accept picks the best of what is offered", async () => {
     await produce(["1"]);
     const typeFor = async (accept: string) => (await read("", accept)).type;
     expect(await typeFor("*/*")).toBe("application/vnd.kafka.binary.v2+json");
@@ -237,7 +237,7 @@ describe("parameters", () => {
     expect(refused.status).toBe(406);
   });
 
-  test("what is not there is 404: 40401 and 40402", async () => {
+  test("REST9: what is not there is 404: 40401 and 40402", async () => {
     const topic = await world.get("/topics/none/partitions/0/records");
     expect([topic.status, topic.body]).toMatchObject([404, { error_code: 40401 }]);
     const partition = await world.get("/topics/t/partitions/1/records");

@@ -15,7 +15,7 @@ function create(body: unknown, path = `${C}/topics`) {
 }
 
 describe("clusters and brokers", () => {
-  test("one cluster, under both prefixes, with links to where it was asked", async () => {
+  test("REST16: one cluster, under both prefixes, with links to where it was asked", async () => {
     for (const prefix of ["/v3", "/kafka/v3"]) {
       const list = schemas.clusterList.parse((await world.get(`${prefix}/clusters`)).body);
       const one = schemas.cluster.parse((await world.get(`${prefix}/clusters/kedge`)).body);
@@ -158,7 +158,7 @@ describe("topics", () => {
     ["an unknown field", { topic_name: "u", partitions: 1 }, 422, 422],
     ["no body", undefined, 422, 42206],
     ["no JSON", "{", 400, 400],
-  ])("create refuses %s", async (_, body, status, code) => {
+  ])("REST9: create refuses %s", async (_, body, status, code) => {
     await create({ topic_name: "t" });
     const answer = await create(body);
     expect([answer.status, answer.body]).toMatchObject([status, { error_code: code }]);
@@ -206,7 +206,7 @@ describe("partitions", () => {
     ).toEqual(first);
   });
 
-  test("what is not there is 40403", async () => {
+  test("REST9: what is not there is 40403", async () => {
     for (const path of ["2", "-1", "x", "2/offset", "2/replicas", "0/replicas/9"]) {
       const { status, body } = await world.get(`${C}/topics/t/partitions/${path}`);
       expect([path, status, body]).toMatchObject([path, 404, { error_code: 40403 }]);

@@ -106,7 +106,7 @@ describe("one record", () => {
     ]);
   });
 
-  test("a key goes where the Java client puts its bytes; under /kafka/v3 too", async () => {
+  test("REST4: a key goes where the Java client puts its bytes; under /kafka/v3 too", async () => {
     for (const data of ["a", "b", "foobar"]) {
       const [report] = await produce({ key: str(data), value: str("v") }, `/kafka${RECORDS}`);
       expect(report?.partition_id).toBe(partitionForKey(utf8Encode(data), 3));
@@ -128,7 +128,7 @@ describe("one record", () => {
     ]);
   });
 
-  test("numbers keep their digits", async () => {
+  test("REST6: numbers keep their digits", async () => {
     await produce('{"partition_id":0,"value":{"type":"JSON","data":[1.50,12345678901234567890]}}');
     expect((await read(0)).body[0]?.value).toBe("[1.50,12345678901234567890]");
   });
@@ -158,11 +158,14 @@ describe("one record", () => {
     ["an unknown field", { records: [] }, 400, "Unrecognized field: records"],
     ["a text for a partition", { partition_id: "1" }, 400, "partition_id must be"],
   ];
-  test.each(wrong)("%s is in the report; the status is 200", async (_, record, code, says) => {
-    const reports = await produce(record);
-    expect(reports).toMatchObject([{ error_code: code, message: expect.stringContaining(says) }]);
-    expect(world.partitions.appends).toBe(0);
-  });
+  test.each(wrong)(
+    "REST1: %s is in the report; the status is 200",
+    async (_, record, code, says) => {
+      const reports = await produce(record);
+      expect(reports).toMatchObject([{ error_code: code, message: expect.stringContaining(says) }]);
+      expect(world.partitions.appends).toBe(0);
+    },
+  );
 
   test("an empty body is 422, 42206, with a length and without", async () => {
     for (const body of [undefined, "", "  \n "]) {
@@ -197,7 +200,7 @@ describe("one record", () => {
     ]);
   });
 
-  test("failures of the log have v3's codes", async () => {
+  test("REST9: failures of the log have v3's codes", async () => {
     await world.createTopic("small", 1, { "max.message.bytes": "100" });
     const [large] = await produce({ value: str("x".repeat(200)) }, `${C}/topics/small/records`);
     expect(large).toMatchObject({ error_code: 413, kafka_error: "MESSAGE_TOO_LARGE" });
@@ -217,7 +220,7 @@ describe("one record", () => {
 describe("concatenated records", () => {
   const body = (records: unknown[]) => records.map((r) => JSON.stringify(r)).join("");
 
-  test("are answered in order, the bad ones among the good, in one Produce", async () => {
+  test("REST12: are answered in order, the bad ones among the good, in one Produce", async () => {
     const records = [
       { partition_id: 0, value: str("a") },
       { value: { type: "BINARY", data: "*" } },
@@ -241,14 +244,17 @@ describe("concatenated records", () => {
     ["a list", '{"partition_id":0,"value":{"type":"STRING","data":"a"}} [{"partition_id":0}]'],
     ["half a record", '{"partition_id":0,"value":{"type":"STRING","data":"a"}}{"partition_id":0'],
     ["braces that are not JSON", '{"partition_id":0,"value":{"type":"STRING","data":"a"}}{a}{}'],
-  ])("%s ends the stream with a last 400; what came before is in the log", async (_, text) => {
-    const reports = await produce(text);
-    expect(reports.map((r) => r.error_code)).toEqual([200, 400]);
-    expect(reports[1]?.message).toContain("Bad Request: Error processing message: ");
-    expect((await read(0)).body.map((r) => r.value)).toEqual(["a"]);
-  });
+  ])(
+    "REST12: %s ends the stream with a last 400; what came before is in the log",
+    async (_, text) => {
+      const reports = await produce(text);
+      expect(reports.map((r) => r.error_code)).toEqual([200, 400]);
+      expect(reports[1]?.message).toContain("Bad Request: Error processing message: ");
+      expect((await read(0)).body.map((r) => r.value)).toEqual(["a"]);
+    },
+  );
 
-  test("a chunked body in any pieces gives the same reports and the same log", async () => {
+  test("REST12: a chunked body in any pieces gives the same reports and the same log", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ p: fc.nat(2), v: fc.string({ maxLength: 30 }) }), {
@@ -279,7 +285,7 @@ describe("concatenated records", () => {
     );
   });
 
-  test("reports come while records are still being sent", async () => {
+  test("REST12: reports come while records are still being sent", async () => {
     const seen: string[] = [];
     let next: (() => void) | null = null;
     let sent = 0;
@@ -308,7 +314,7 @@ describe("concatenated records", () => {
     expect(seen).toEqual(["0 of 2", "1 of 3", "2 of 4", "3 of 5", "4 of 5"]);
   });
 
-  test("many records at once become few appends, in order", async () => {
+  test("REST12: many records at once become few appends, in order", async () => {
     const one = JSON.stringify({ partition_id: 0, value: str("x".repeat(100)) });
     const count = 5_000;
     const response = await stream(Array.from({ length: count / 50 }, () => one.repeat(50)));
@@ -370,7 +376,7 @@ describe("records:batch", () => {
       body: { entries },
     });
 
-  test("207 tells what became of each entry, by its id", async () => {
+  test("REST13: 207 tells what became of each entry, by its id", async () => {
     const { status, body } = await batch([
       { id: "1", partition_id: 0, value: str("a") },
       { id: "two", value: { type: "BINARY", data: "1" } },
@@ -401,7 +407,7 @@ describe("records:batch", () => {
     ["no id", [{ value: str("a") }], 42208, "identifier"],
     ["a number as id", [{ id: 1 }], 42208, "identifier"],
     ["an unknown field", [{ id: "1", valeu: 1 }], 422, "entries[0].valeu"],
-  ])("%s is refused whole: 422", async (_, entries, code, says) => {
+  ])("REST13: %s is refused whole: 422", async (_, entries, code, says) => {
     const { status, body } = await batch(entries);
     expect([status, body]).toMatchObject([
       422,
@@ -410,7 +416,7 @@ describe("records:batch", () => {
     expect(world.partitions.appends).toBe(0);
   });
 
-  test("ten entries are taken; only this path is a batch", async () => {
+  test("REST13: ten entries are taken; only this path is a batch", async () => {
     expect((await batch(many(10))).body.successes.length).toBe(10);
     const other = await world.request("POST", `${RECORDS}:batches`, { type: JSON_TYPE, body: {} });
     expect(other.status).toBe(404);

@@ -15,7 +15,7 @@ import { RestWorld } from "../../support/rest-world.ts";
 const KAFKA = "application/vnd.kafka.protocol";
 
 describe("the gate", () => {
-  test("a deployment without a key is closed, and says what to set", async () => {
+  test("DOOR1: a deployment without a key is closed, and says what to set", async () => {
     const world = new RestWorld({ vars: {} });
     for (const path of ["/topics", "/v3/clusters", "/openapi.json", "/"]) {
       const { status, body } = await world.get(path);
@@ -29,12 +29,12 @@ describe("the gate", () => {
     expect((await world.get("/healthz")).status).toBe(200);
   });
 
-  test("an empty key is no key", async () => {
+  test("DOOR1: an empty key is no key", async () => {
     const world = new RestWorld({ vars: { KEDGE_API_KEY: "" } });
     expect((await world.get("/topics", { authorization: "Bearer " })).status).toBe(503);
   });
 
-  test("KEDGE_OPEN=loopback opens loopback names and no others", async () => {
+  test("DOOR2: KEDGE_OPEN=loopback opens loopback names and no others", async () => {
     const world = new RestWorld();
     for (const host of [
       "localhost:8787",
@@ -59,7 +59,7 @@ describe("the gate", () => {
     expect((await other.get("/topics")).status).toBe(503);
   });
 
-  test("the key is a Bearer token or the password of Basic", async () => {
+  test("DOOR3: the key is a Bearer token or the password of Basic", async () => {
     const world = new RestWorld({ vars: { KEDGE_API_KEY: "sécret:1", KEDGE_OPEN: "loopback" } });
     const basic = (pair: string) => `Basic ${base64Encode(utf8Encode(pair))}`;
     // A header carries bytes: UTF-8 in a Bearer token arrives as Latin-1 text, so Basic is for those.
@@ -93,7 +93,7 @@ describe("the gate", () => {
     expect((await ascii.request("POST", "/kafka", { body: new Uint8Array(8) })).status).toBe(401);
   });
 
-  test("equalInConstantTime is equality", () => {
+  test("DOOR3: equalInConstantTime is equality", () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.uint8Array({ minLength: 1 }), (a, b) => {
         expect(equalInConstantTime(a, b)).toBe(
@@ -112,7 +112,7 @@ describe("browsers", () => {
     "access-control-request-headers": "content-type",
   };
 
-  test("no other origin may call unless it is listed, preflight or not", async () => {
+  test("DOOR4: no other origin may call unless it is listed, preflight or not", async () => {
     const world = new RestWorld();
     const origin = "https://app.example";
     for (const headers of [{ origin }, { origin, ...preflight }]) {
@@ -129,7 +129,7 @@ describe("browsers", () => {
     expect((await world.get("/topics", { origin: "http://localhost:878" })).status).toBe(403);
   });
 
-  test("a listed origin gets its preflight before any key, and its headers on every answer", async () => {
+  test("DOOR4: a listed origin gets its preflight before any key, and its headers on every answer", async () => {
     const vars = {
       KEDGE_API_KEY: "k",
       KEDGE_CORS_ORIGINS: "https://a.example, https://app.example/",
@@ -180,7 +180,7 @@ describe("POST /kafka", () => {
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   const metadata = encodeRequestFrame(metadataApi, 12, 7, "me", { topics: null });
 
-  test("a frame is answered with a frame, prefixed as it was", async () => {
+  test("DOOR5: a frame is answered with a frame, prefixed as it was", async () => {
     const { status, type, reply } = await post(metadata);
     expect([status, type]).toEqual([200, KAFKA]);
     expect(new DataView(reply.buffer).getInt32(0)).toBe(reply.length - 4);
@@ -189,7 +189,7 @@ describe("POST /kafka", () => {
     expect((await post(metadata.slice(4))).reply).toEqual(reply.slice(4));
   });
 
-  test("acks=0 is 204", async () => {
+  test("DOOR5: acks=0 is 204", async () => {
     const records = encodeRecordBatch({
       records: [{ timestamp: world.nowMs, key: null, value: utf8Encode("a") }],
     });
@@ -200,7 +200,7 @@ describe("POST /kafka", () => {
     expect((await world.get<unknown[]>("/topics/t/partitions/0/records")).body.length).toBe(1);
   });
 
-  test("what makes Kafka close the connection is 400, with the reason as text", async () => {
+  test("DOOR5: what makes Kafka close the connection is 400, with the reason as text", async () => {
     const frame = encodeRequestFrame(apiVersionsApi, 3, 1, null, {
       ...{ clientSoftwareName: "a", clientSoftwareVersion: "1" },
     });
@@ -221,7 +221,7 @@ describe("POST /kafka", () => {
     }
   });
 
-  test("no bytes make it anything but an answer or a 400", async () => {
+  test("DOOR5: no bytes make it anything but an answer or a 400", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
         expect([200, 204, 400]).toContain((await post(bytes)).status);
@@ -238,7 +238,7 @@ describe("POST /kafka", () => {
     );
   });
 
-  test("a body over the bound is 413 before it is read", async () => {
+  test("DOOR6: a body over the bound is 413 before it is read", async () => {
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {

@@ -1,0 +1,41 @@
+/**
+ * Where clients reach each broker. Brokers are regions behind one URL, so for HTTP callers they share
+ * an address; but librdkafka takes two brokers at one host:port for one, so the gateway listens on a
+ * port for each and says so: `x-kedge-advertised: 1=127.0.0.1:9092,2=127.0.0.1:9093`. A single
+ * `host:port` stands for all of them.
+ */
+import type { BrokerAddress } from "../broker/context.ts";
+import { originOf, remembered } from "./url.ts";
+
+const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+
+type Advertised = (brokerId: number) => BrokerAddress;
+
+export function advertisedBy(request: Request): Advertised {
+  const given = request.headers.get("x-kedge-advertised");
+  return (given === null ? null : listed(given)) ?? dialled(originOf(request.url));
+}
+
+/** Null when it is not of the form above. A broker that is not in the list has the first address. */
+const listed = remembered((text): Advertised | null => {
+  const addresses = new Map<number, BrokerAddress>();
+  let first: BrokerAddress | null = null;
+  for (const entry of text.split(",")) {
+    const [, id, host, port] = /^\s*(?:(\d+)=)?(.+):(\d{1,5})\s*$/.exec(entry) ?? [];
+    if (host === undefined || port === undefined) return null;
+    const address = { host, port: Number(port) };
+    first ??= address;
+    if (id !== undefined) addresses.set(Number(id), address);
+  }
+  if (first === null) return null;
+  const fallback = first;
+  return (brokerId) => addresses.get(brokerId) ?? fallback;
+});
+
+const dialled = remembered((origin): Advertised => {
+  const { hostname, port, protocol } = new URL(origin);
+  const standard = protocol === "http:" ? HTTP_PORT : HTTPS_PORT;
+  const address = { host: hostname, port: port === "" ? standard : Number(port) };
+  return () => address;
+});
