@@ -2,32 +2,38 @@
  * CRC-32C (Castagnoli), the checksum of record batches: every byte that Kedge takes in or gives out
  * passes here.
  *
- * Three streams of 32-bit words are run at once (words 0, 3, 6 …; 1, 4, 7 …; 2, 5, 8 …), because one
+ * Four streams of 32-bit words are run at once (words 0, 4, 8 …; 1, 5, 9 …; and so on), because one
  * stream would wait for each table look-up before it can start the next. A word is looked up in three
- * pieces of 11, 11 and 10 bits rather than four of 8: fewer loads, and the tables still fit the
- * first-level cache. Measured in V8 at 1 MB: one byte a step 450 MB/s, slicing by 16 2,100, four
- * streams of 8-bit pieces 2,100, this 3,100. The machine must be little-endian, as all V8 targets of
- * Workers, Node and browsers are.
+ * pieces of 11, 11 and 10 bits rather than four of 8: fewer loads, and the 20 KB of tables still fit
+ * the first-level cache. One array for all pieces, in a local constant, lets V8 keep its address and
+ * length in registers. Measured in workerd at 1 MB: four streams of 8-bit pieces 1,860 MB/s, this
+ * 2,460; at 1 KB 2,150. In Node: a byte a step 450, slicing by 16 1,630.
+ *
+ * The machine must be little-endian, as every target of V8 in Workers, Node and browsers is.
  */
 
 const POLYNOMIAL = 0x82f63b78;
-const STREAMS = 3;
+const STREAMS = 4;
 const WORD_BYTES = 4;
 /** Below this the streams have too little to do. */
-const SHORT_BYTES = 32;
+const SHORT_BYTES = 48;
 
+/** A piece of 11 bits, one of 11, one of 10: where each has its shift and its part of the table. */
 const PIECE_BITS = 11;
 const PIECE_MASK = (1 << PIECE_BITS) - 1;
+const MIDDLE_AT = 1 << PIECE_BITS;
+const HIGH_AT = MIDDLE_AT * 2;
+const HIGH_SHIFT = PIECE_BITS * 2;
 
-const BYTE_0 = tableOf(8, 0, 8);
-const BYTE_1 = tableOf(8, 0, 16);
-const BYTE_2 = tableOf(8, 0, 24);
-const BYTE_3 = tableOf(8, 0, 32);
+/** A piece's effect on its stream's next word, which lies STREAMS words on. */
+const pieces = joined([
+  tableOf(PIECE_BITS, 0, STREAMS * 32),
+  tableOf(PIECE_BITS, PIECE_BITS, STREAMS * 32),
+  tableOf(32 - HIGH_SHIFT, HIGH_SHIFT, STREAMS * 32),
+]);
 
-const STREAM_BITS = STREAMS * WORD_BYTES * 8;
-const LOW = tableOf(PIECE_BITS, 0, STREAM_BITS);
-const MIDDLE = tableOf(PIECE_BITS, PIECE_BITS, STREAM_BITS);
-const HIGH = tableOf(32 - 2 * PIECE_BITS, 2 * PIECE_BITS, STREAM_BITS);
+/** A byte's effect after 1, 2, 3 and 4 bytes, 256 entries each. */
+const byteTables = joined([8, 16, 24, 32].map((zeros) => tableOf(8, 0, zeros)));
 
 /**
  * What `zeros` zero bits make of every piece of `bits` bits that stands `shift` bits up in the
@@ -51,6 +57,10 @@ function advance(register: number, zeros: number): number {
   return crc;
 }
 
+function joined(tables: readonly Int32Array[]): Int32Array {
+  return Int32Array.from(tables.flatMap((table) => [...table]));
+}
+
 /** Of `bytes[start, end)`, as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   if (end - start < SHORT_BYTES) return ~addBytes(-1, bytes, start, end) >>> 0;
@@ -62,49 +72,60 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
 }
 
 function addBytes(register: number, bytes: Uint8Array, start: number, end: number): number {
+  const table = byteTables;
   let crc = register;
   for (let i = start; i < end; i++) {
-    crc = (crc >>> 8) ^ (BYTE_0[(crc ^ (bytes[i] as number)) & 0xff] as number);
+    crc = (crc >>> 8) ^ (table[(crc ^ (bytes[i] as number)) & 0xff] as number);
   }
   return crc;
 }
 
+/** At least four words. */
 function addWords(register: number, words: Int32Array): number {
-  // Each stream's register already stands where its next word begins, three words on.
+  const table = pieces;
+  // Each stream's register stands where its next word begins.
   let a = register;
   let b = 0;
   let c = 0;
+  let d = 0;
   let i = 0;
   for (const last = words.length - 2 * STREAMS; i <= last; i += STREAMS) {
     a ^= words[i] as number;
     b ^= words[i + 1] as number;
     c ^= words[i + 2] as number;
+    d ^= words[i + 3] as number;
     a =
-      (LOW[a & PIECE_MASK] as number) ^
-      (MIDDLE[(a >>> PIECE_BITS) & PIECE_MASK] as number) ^
-      (HIGH[a >>> (2 * PIECE_BITS)] as number);
+      (table[a & PIECE_MASK] as number) ^
+      (table[MIDDLE_AT + ((a >>> PIECE_BITS) & PIECE_MASK)] as number) ^
+      (table[HIGH_AT + (a >>> HIGH_SHIFT)] as number);
     b =
-      (LOW[b & PIECE_MASK] as number) ^
-      (MIDDLE[(b >>> PIECE_BITS) & PIECE_MASK] as number) ^
-      (HIGH[b >>> (2 * PIECE_BITS)] as number);
+      (table[b & PIECE_MASK] as number) ^
+      (table[MIDDLE_AT + ((b >>> PIECE_BITS) & PIECE_MASK)] as number) ^
+      (table[HIGH_AT + (b >>> HIGH_SHIFT)] as number);
     c =
-      (LOW[c & PIECE_MASK] as number) ^
-      (MIDDLE[(c >>> PIECE_BITS) & PIECE_MASK] as number) ^
-      (HIGH[c >>> (2 * PIECE_BITS)] as number);
+      (table[c & PIECE_MASK] as number) ^
+      (table[MIDDLE_AT + ((c >>> PIECE_BITS) & PIECE_MASK)] as number) ^
+      (table[HIGH_AT + (c >>> HIGH_SHIFT)] as number);
+    d =
+      (table[d & PIECE_MASK] as number) ^
+      (table[MIDDLE_AT + ((d >>> PIECE_BITS) & PIECE_MASK)] as number) ^
+      (table[HIGH_AT + (d >>> HIGH_SHIFT)] as number);
   }
-  // The last three words are taken in turn, and bring the streams together.
+  // The last four words are taken in turn, and bring the streams together.
   let crc = addWord(a ^ (words[i] as number));
   crc = addWord(crc ^ b ^ (words[i + 1] as number));
   crc = addWord(crc ^ c ^ (words[i + 2] as number));
+  crc = addWord(crc ^ d ^ (words[i + 3] as number));
   for (i += STREAMS; i < words.length; i++) crc = addWord(crc ^ (words[i] as number));
   return crc;
 }
 
 function addWord(register: number): number {
+  const table = byteTables;
   return (
-    (BYTE_3[register & 0xff] as number) ^
-    (BYTE_2[(register >>> 8) & 0xff] as number) ^
-    (BYTE_1[(register >>> 16) & 0xff] as number) ^
-    (BYTE_0[register >>> 24] as number)
+    (table[768 + (register & 0xff)] as number) ^
+    (table[512 + ((register >>> 8) & 0xff)] as number) ^
+    (table[256 + ((register >>> 16) & 0xff)] as number) ^
+    (table[register >>> 24] as number)
   );
 }

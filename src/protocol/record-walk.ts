@@ -138,6 +138,13 @@ class Cursor {
   }
 
   varint(): number {
+    const { at } = this;
+    // Most are one byte: small deltas, short keys, few headers.
+    const first = at < this.end ? (this.bytes[at] as number) : 0x80;
+    if (first < 0x80) {
+      this.at = at + 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
     const raw = this.#unsigned();
     return (raw >>> 1) ^ -(raw & 1);
   }
