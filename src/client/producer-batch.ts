@@ -53,6 +53,8 @@ export class ProducerBatch {
   split = false;
   /** Set when it is first sent; a retry keeps it, so that the server can tell. */
   identity: BatchIdentity = NO_IDENTITY;
+  /** Which batch of its partition it is, among those that were given a sequence. */
+  ordinal = 0;
   readonly #builder: BatchBuilder;
   readonly #sent: Sent[] = [];
 

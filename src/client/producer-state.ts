@@ -1,3 +1,4 @@
+import { PRODUCER_BATCHES_RETAINED } from "../constants.ts";
 import { incrementSequence } from "../protocol/record-batch.ts";
 import { ErrorCode } from "./errors.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
@@ -17,6 +18,8 @@ interface PartitionState {
   lastAckedSequence: number;
   /** Batches with a sequence that the server has not confirmed, in the order of sequences. */
   readonly unconfirmed: ProducerBatch[];
+  /** Batches given a sequence so far: what `ordinal` of a batch counts. */
+  sent: number;
   /** How many of them are on the wire right now. */
   onWire: number;
   /** A batch expired and nobody knows whether the server has it. */
@@ -81,6 +84,7 @@ export class ProducerState {
         nextSequence: 0,
         lastAckedSequence: -1,
         unconfirmed: [],
+        sent: 0,
         onWire: 0,
         unresolved: false,
         gapAt: -1,
@@ -99,7 +103,13 @@ export class ProducerState {
     // A retry goes alone: only once everything before it is confirmed.
     if (batch.hasSequence) return state.unconfirmed[0] === batch && !isBehindGap(state, batch);
     if (state.gapAt >= 0 || state.unresolved || state.onWire >= state.window) return false;
-    return state.unconfirmed.length === 0 || isSame(state.id, this.#id);
+    const [oldest] = state.unconfirmed;
+    if (oldest === undefined) return true;
+    // A server that does not know us yet takes any sequence for the first: it must be the first.
+    if (state.lastAckedSequence < 0) return false;
+    // It knows a batch again only until so many came after it, confirmed or not.
+    if (state.sent - oldest.ordinal >= PRODUCER_BATCHES_RETAINED) return false;
+    return isSame(state.id, this.#id);
   }
 
   /** The batch goes on the wire: it gets its sequence, if it has none. */
@@ -110,6 +120,7 @@ export class ProducerState {
     if (!isSame(state.id, this.#id)) restart(state, this.#id);
     batch.identity = { ...state.id, baseSequence: state.nextSequence };
     state.nextSequence = incrementSequence(state.nextSequence, batch.count);
+    batch.ordinal = state.sent++;
     state.unconfirmed.push(batch);
   }
 
@@ -166,6 +177,7 @@ export class ProducerState {
     let baseSequence = batch.identity.baseSequence;
     for (const part of parts) {
       part.identity = { ...batch.identity, baseSequence };
+      part.ordinal = batch.ordinal;
       baseSequence = incrementSequence(baseSequence, part.count);
     }
     const at = unconfirmed.indexOf(batch);
