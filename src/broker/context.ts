@@ -18,14 +18,19 @@ export interface BrokerConfig {
   readonly logMessageTimestampType: "CreateTime" | "LogAppendTime";
 }
 
+export interface BrokerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface RequestContext {
   readonly clusterId: string;
   readonly principal: string;
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
   readonly apiVersion: number;
-  /** The address that clients really dial; Metadata names it for every broker. */
-  readonly advertised: { readonly host: string; readonly port: number };
+  /** The address that clients dial to reach a broker; each its own, see router/advertised.ts. */
+  advertised(brokerId: number): BrokerAddress;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Uniform in [0, 1). Topic ids are made of it too, so it must be a strong source in production. */

@@ -6,8 +6,8 @@ import type { Upstream } from "./upstream.ts";
 export interface ConnectionOptions {
   readonly upstream: Upstream;
   readonly frameBytesMax: number;
-  /** `host:port` that this client shall find in Metadata; null: the address that it dialled. */
-  readonly advertised: string | null;
+  /** What this client shall find in Metadata: `1=host:port,2=host:port`. */
+  readonly advertised: string;
   readonly apiKey: string | null;
   readonly log: (line: string) => void;
 }
@@ -43,12 +43,11 @@ export class Connection {
     this.#options = options;
     this.#peer = hostAndPort(socket.remoteAddress, socket.remotePort);
     this.#splitter = new FrameSplitter(options.frameBytesMax);
-    const dialled = hostAndPort(socket.localAddress, socket.localPort);
     this.#headers = [
       "content-type",
       "application/vnd.kafka.protocol",
       "x-kedge-advertised",
-      options.advertised ?? dialled,
+      options.advertised,
       ...(options.apiKey === null ? [] : ["authorization", `Bearer ${options.apiKey}`]),
     ];
     this.closed = new Promise((resolve) => {

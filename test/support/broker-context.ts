@@ -67,7 +67,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
-    advertised: { host: "kafka.example", port: 9092 },
+    advertised: () => ({ host: "kafka.example", port: 9092 }),
     now: () => 1_700_000_000_000,
     random: () => prng.float(),
     sleep: async () => {},

@@ -2,7 +2,8 @@
  * A LogStore in memory for tests and the simulator, under the same contract suite as the one on
  * SQLite. `copy` lets the simulator lose what was not yet durable.
  */
-import { CHUNK_BYTES_MAX } from "../../src/constants.ts";
+import { CHUNK_BYTES_MAX, CHUNK_PARTS_MAX } from "../../src/constants.ts";
+import { assert } from "../../src/lib/assert.ts";
 import type { ChunkInfo, LogStore, StoredChunk } from "../../src/log/log-store.ts";
 
 export class MemoryLogStore implements LogStore {
@@ -15,7 +16,10 @@ export class MemoryLogStore implements LogStore {
   }
 
   chunkInfoAt(offset: number): ChunkInfo | null {
-    return this.#chunks.findLast((chunk) => chunk.baseOffset <= offset) ?? null;
+    const found = this.#chunks.findLast((chunk) => chunk.baseOffset <= offset);
+    if (found === undefined) return null;
+    const { data: _, ...info } = found;
+    return info;
   }
 
   checkpoint(): Uint8Array | null {
@@ -27,27 +31,33 @@ export class MemoryLogStore implements LogStore {
   }
 
   trimPoint(below: number, rows: number): number | null {
-    const found = this.#chunks
-      .slice(0, rows)
-      .filter((chunk) => chunk.lastOffset < below)
-      .at(-1);
-    return found === undefined ? null : found.lastOffset + 1;
+    let point: number | null = null;
+    let left = rows;
+    for (const chunk of this.#chunks) {
+      left -= rowsOf(chunk.data);
+      if (chunk.lastOffset >= below || (left < 0 && point !== null)) break;
+      point = chunk.lastOffset + 1;
+    }
+    return point;
   }
 
   putChunk(chunk: StoredChunk): void {
+    const rows = rowsOf(chunk.data);
+    assert(rows >= 1 && rows <= CHUNK_PARTS_MAX, `a chunk fits no ${rows} rows`);
     this.#chunks.push({ ...chunk, data: chunk.data.slice() });
-    this.#rowsWritten += Math.ceil(chunk.data.byteLength / CHUNK_BYTES_MAX);
+    this.#rowsWritten += rows;
   }
 
   putCheckpoint(bytes: Uint8Array): void {
     this.#checkpoint = bytes.slice();
-    this.#rowsWritten += Math.ceil(bytes.byteLength / CHUNK_BYTES_MAX);
+    this.#rowsWritten += rowsOf(bytes);
   }
 
   deleteBelow(offset: number): void {
-    const kept = this.#chunks.filter((chunk) => chunk.baseOffset >= offset);
-    this.#rowsWritten += this.#chunks.length - kept.length;
-    this.#chunks = kept;
+    for (const chunk of this.#chunks) {
+      if (chunk.baseOffset < offset) this.#rowsWritten += rowsOf(chunk.data);
+    }
+    this.#chunks = this.#chunks.filter((chunk) => chunk.baseOffset >= offset);
   }
 
   rowsWritten(): number {
@@ -62,4 +72,8 @@ export class MemoryLogStore implements LogStore {
     copy.#rowsWritten = this.#rowsWritten;
     return copy;
   }
+}
+
+function rowsOf(bytes: Uint8Array): number {
+  return Math.ceil(bytes.byteLength / CHUNK_BYTES_MAX);
 }

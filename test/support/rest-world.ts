@@ -52,7 +52,7 @@ export class RestWorld {
     return {
       clusterId: "kedge",
       principal,
-      advertised: { host: "kafka.example", port: 9092 },
+      advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

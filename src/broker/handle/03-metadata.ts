@@ -1,7 +1,7 @@
 /**
  * Metadata, key 3, versions 0-13. Brokers, and topics with their leaders.
  *
- * Every broker is a region and all of them are reached at the one advertised address. Topics: null
+ * Every broker is a region; its address is where the gateway, or else the URL, takes requests for it. Topics: null
  * means all, an empty list none (in 0, where there is no null, empty means all). A name that nobody
  * has is created when the client and auto.create.topics.enable allow it; Kafka answers 3 first and
  * creates meanwhile, here the topic is in the same reply.
@@ -46,8 +46,7 @@ export const metadataHandler = defineHandler(metadataApi, [0, 13], async (ctx, r
       .filter((broker) => !broker.fenced)
       .map(({ brokerId, rack }) => ({
         nodeId: brokerId,
-        host: ctx.advertised.host,
-        port: ctx.advertised.port,
+        ...ctx.advertised(brokerId),
         rack,
       })),
     clusterId: cluster.clusterId,

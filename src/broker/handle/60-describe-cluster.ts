@@ -30,8 +30,7 @@ export const describeClusterHandler = defineHandler(
       controllerId: cluster.controllerId,
       brokers: listed.map(({ brokerId, rack, fenced }) => ({
         brokerId,
-        host: ctx.advertised.host,
-        port: ctx.advertised.port,
+        ...ctx.advertised(brokerId),
         rack,
         isFenced: fenced,
       })),

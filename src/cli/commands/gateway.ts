@@ -1,12 +1,13 @@
 /** `kedge gateway`: a Kafka listener on this machine for a Worker anywhere. */
 import { Command, InvalidArgumentError } from "commander";
-import { type Gateway, startGateway } from "../../gateway/gateway.ts";
+import { DEFAULT_BROKER_IDS, type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { parsePort } from "../arguments.ts";
 
 interface GatewayCommandOptions {
   url: string;
   listen: Address;
-  advertised?: Address;
+  brokers: number[];
+  advertised?: string[];
   apiKey?: string;
 }
 
@@ -24,9 +25,16 @@ export function gatewayCommand(): Command {
       port: 9092,
     })
     .option(
-      "--advertised <host:port>",
-      "the address that clients are told to dial (default: the one they came on)",
-      parseAddress,
+      "--advertised <host:port,…>",
+      "the addresses that clients are told to dial, one for each broker; a single one stands for " +
+        "consecutive ports (default: the host they came on)",
+      parseAddresses,
+    )
+    .option(
+      "--brokers <ids>",
+      "the broker ids to listen for, each on a port of its own from the first on",
+      parseBrokers,
+      [...DEFAULT_BROKER_IDS],
     )
     .option("--api-key <key>", "sent with every request (default: $KEDGE_API_KEY)")
     .action(runGateway);
@@ -39,6 +47,18 @@ function parseAddress(text: string): Address {
     throw new InvalidArgumentError("host:port is needed, for example 127.0.0.1:9092.");
   }
   return { host: match[1] ?? (match[2] || "0.0.0.0"), port: parsePort(match[3] ?? "") };
+}
+
+function parseAddresses(text: string): string[] {
+  return text.split(",").map((one) => format(parseAddress(one.trim())));
+}
+
+function parseBrokers(text: string): number[] {
+  const ids = text.split(",").map((id) => Number(id));
+  if (!ids.every((id) => Number.isInteger(id) && id >= 0) || new Set(ids).size !== ids.length) {
+    throw new InvalidArgumentError("different broker ids are needed, for example 1,2,3.");
+  }
+  return ids;
 }
 
 function format({ host, port }: Address): string {
@@ -56,7 +76,8 @@ async function runGateway(options: GatewayCommandOptions): Promise<void> {
       url: options.url,
       host,
       port,
-      advertised: options.advertised === undefined ? null : format(options.advertised),
+      brokerIds: options.brokers,
+      advertised: options.advertised ?? null,
       apiKey: options.apiKey ?? process.env.KEDGE_API_KEY ?? null,
       log: (line) => console.error(`${new Date().toISOString()} gateway: ${line}`),
     });
@@ -72,5 +93,7 @@ async function runGateway(options: GatewayCommandOptions): Promise<void> {
   };
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
-  console.log(`Kafka clients: ${gateway.address}  →  ${options.url}/kafka`);
+  console.log(
+    `Kafka clients: ${gateway.address} (brokers at ports ${gateway.ports.join(", ")})  →  ${options.url}/kafka`,
+  );
 }

@@ -1,7 +1,7 @@
 /** `kedge serve`: the whole service on this machine. `npm start` is this command. */
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { type Gateway, startGateway } from "../../gateway/gateway.ts";
+import { DEFAULT_BROKER_IDS, type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { parsePort } from "../arguments.ts";
 import { takeDataFolder } from "../local/data-folder.ts";
 import { packageRoot } from "../local/paths.ts";
@@ -58,6 +58,7 @@ async function serve(options: ServeOptions): Promise<void> {
       host: KAFKA_HOST,
       port: options.kafkaPort,
       apiKey: process.env.KEDGE_API_KEY ?? null,
+      brokerIds: DEFAULT_BROKER_IDS,
       advertised: null,
       log: (line) => console.error(`gateway: ${line}`),
     });

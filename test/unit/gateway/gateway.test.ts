@@ -99,6 +99,7 @@ beforeEach(async () => {
     url: `http://127.0.0.1:${port}/base/`,
     host: "127.0.0.1",
     port: 0,
+    brokerIds: [1, 2],
     advertised: null,
     apiKey: "secret",
     connectRetryMs: 2_000,
@@ -123,7 +124,7 @@ describe("gateway", () => {
     expect(seen[0]?.path).toBe("/base/kafka");
     expect(seen[0]?.headers).toMatchObject({
       "content-type": "application/vnd.kafka.protocol",
-      "x-kedge-advertised": `127.0.0.1:${gateway.port}`,
+      "x-kedge-advertised": `1=127.0.0.1:${gateway.ports[0]},2=127.0.0.1:${gateway.ports[1]}`,
       authorization: "Bearer secret",
       "content-length": "104",
     });
