@@ -3,6 +3,7 @@
  * clients/src/main/resources/common/message. One statement gives the types, both directions, every
  * version and both encodings. See codec.ts for what is made of it.
  */
+import { assert } from "../lib/assert.ts";
 import type { Codec } from "./codec.ts";
 import { compileStruct } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
@@ -152,7 +153,7 @@ export class Message<Out, In> {
   readonly #codecs = new Map<number, Codec>();
 
   constructor(name: string, type: Type<Out, In>, versions: VersionSet, flexible: VersionSet) {
-    if (type.type.kind !== "struct") throw new TypeError(`${name} is no struct`);
+    assert(type.type.kind === "struct", `${name} is no struct`);
     this.name = name;
     this.type = type.type;
     this.#versions = versions;
