@@ -11,8 +11,38 @@ interface Entry {
 }
 
 const COMMANDS: readonly Entry[] = [
-  { name: "serve", load: async () => (await import("./commands/serve.ts")).serveCommand() },
+  { name: "topics", load: async () => (await import("./commands/topics.ts")).topicsCommand() },
+  {
+    name: "console-producer",
+    load: async () => (await import("./commands/console-producer.ts")).consoleProducerCommand(),
+  },
+  {
+    name: "console-consumer",
+    load: async () => (await import("./commands/console-consumer.ts")).consoleConsumerCommand(),
+  },
+  {
+    name: "get-offsets",
+    load: async () => (await import("./commands/get-offsets.ts")).getOffsetsCommand(),
+  },
+  {
+    name: "delete-records",
+    load: async () => (await import("./commands/delete-records.ts")).deleteRecordsCommand(),
+  },
+  {
+    name: "producer-perf-test",
+    load: async () => (await import("./commands/producer-perf-test.ts")).producerPerfTestCommand(),
+  },
+  {
+    name: "consumer-perf-test",
+    load: async () => (await import("./commands/consumer-perf-test.ts")).consumerPerfTestCommand(),
+  },
+  { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },
+  {
+    name: "api-versions",
+    load: async () => (await import("./commands/api-versions.ts")).apiVersionsCommand(),
+  },
   { name: "gateway", load: async () => (await import("./commands/gateway.ts")).gatewayCommand() },
+  { name: "serve", load: async () => (await import("./commands/serve.ts")).serveCommand() },
 ];
 
 async function main(args: readonly string[]): Promise<void> {
