@@ -34,8 +34,8 @@ export interface LogStore extends LogReader {
   /** Base offset of the first chunk stored, null when there is none. */
   firstOffset(): number | null;
   /**
-   * Base offset of the chunk to keep first when up to `rows` rows that end before `below` are
-   * deleted; null when there is nothing to delete.
+   * Base offset of the chunk to keep first when whole chunks that end before `below` are deleted, up
+   * to `rows` rows of them and at least one chunk; null when there is nothing to delete.
    */
   trimPoint(below: number, rows: number): number | null;
 

@@ -43,6 +43,7 @@ const SCAN = `SELECT ${INFO}, length(data) AS bytes FROM chunk WHERE id >= ? ORD
 const DATA = "SELECT data FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id";
 const INSERT = "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)";
 const LAST_ID = "SELECT id FROM chunk ORDER BY id DESC LIMIT 1";
+const FIRST_LASTS = "SELECT last_offset FROM chunk ORDER BY id LIMIT ?";
 const FIRST_ID = "SELECT id FROM chunk ORDER BY id LIMIT 1";
 
 export class SqlLogStore implements LogStore {
@@ -152,12 +153,12 @@ export class SqlLogStore implements LogStore {
   }
 
   trimPoint(below: number, rows: number): number | null {
-    const found = this.#sql
-      .exec<{ last_offset: number }>("SELECT last_offset FROM chunk ORDER BY id LIMIT ?", rows)
-      .toArray()
-      .filter((row) => row.last_offset < below)
-      .at(-1);
-    return found === undefined ? null : found.last_offset + 1;
+    const found = this.#sql.exec<{ last_offset: number }>(FIRST_LASTS, rows + 1).toArray();
+    // The row after those tells whether the last of them is only a part of its chunk.
+    const beyond = found[rows]?.last_offset;
+    const gone = found.filter((row) => row.last_offset < below);
+    const last = gone.findLast((row) => row.last_offset !== beyond) ?? gone[0];
+    return last === undefined ? null : last.last_offset + 1;
   }
 
   putChunk(chunk: StoredChunk): void {

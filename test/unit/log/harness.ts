@@ -1,13 +1,13 @@
-/** The log machine, its writer and a store in memory, with turns given by hand. */
+/** The log machine, its writer and a store, with turns given by hand. */
 import {
   type LogEffects,
   type LogInput,
   LogMachine,
   type LogReply,
 } from "../../../src/log/log-machine.ts";
+import type { LogStore } from "../../../src/log/log-store.ts";
 import { LogWriter } from "../../../src/log/log-writer.ts";
-import type { PartitionLog as Log, LogFact } from "../../../src/log/partition-log.ts";
-import { PartitionLog } from "../../../src/log/partition-log.ts";
+import { type LogFact, PartitionLog } from "../../../src/log/partition-log.ts";
 import { noEffects } from "../../../src/machine/machine.ts";
 import { compress } from "../../../src/protocol/compression/mod.ts";
 import { encodeRecordBatch, type RecordBatchInput } from "../../../src/protocol/record-batch.ts";
@@ -52,21 +52,22 @@ export type HarnessInput =
   | { readonly deleteRecords: number }
   | "tick";
 
-export class LogHarness {
-  readonly store: MemoryLogStore;
+/** A log on any store, turn by turn. */
+export class LogTurns {
+  readonly store: LogStore;
   readonly machine: LogMachine;
   readonly #writer: LogWriter;
   /** What the last turn decided. */
   facts: readonly LogFact[] = [];
 
-  constructor(store = new MemoryLogStore(), leaderEpoch = 0) {
+  constructor(store: LogStore, leaderEpoch = 0) {
     this.store = store;
     const { log, replayed } = PartitionLog.recover(store);
     this.machine = new LogMachine(log, store, leaderEpoch);
     this.#writer = new LogWriter(store, log, replayed);
   }
 
-  get log(): Log {
+  get log(): PartitionLog {
     return this.machine.log;
   }
 
@@ -96,6 +97,15 @@ export class LogHarness {
   tick(nowMs = NOW): void {
     this.turn(nowMs, ["tick"]);
   }
+}
+
+/** The same on a store in memory, which can be looked into and copied. */
+export class LogHarness extends LogTurns {
+  declare readonly store: MemoryLogStore;
+
+  constructor(store = new MemoryLogStore(), leaderEpoch = 0) {
+    super(store, leaderEpoch);
+  }
 
   /** Memory is gone; what was stored comes back, under this leader epoch. */
   restart(leaderEpoch = this.machine.leaderEpoch): LogHarness {
@@ -111,7 +121,7 @@ function inputOf(input: HarnessInput, to: number): LogInput {
 }
 
 /** Everything that a log remembers now, as plain values that compare deeply. */
-export function stateOf(log: Log): unknown {
+export function stateOf(log: PartitionLog): unknown {
   return structuredClone({
     logStartOffset: log.logStartOffset,
     highWatermark: log.highWatermark,
@@ -125,7 +135,7 @@ export function stateOf(log: Log): unknown {
 }
 
 /** The bytes of every chunk stored, in order. */
-export function storedBytes(store: MemoryLogStore): Uint8Array {
+export function storedBytes(store: LogStore): Uint8Array {
   const chunks = [...store.chunksFrom(0)];
   const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.data.byteLength, 0));
   let at = 0;
