@@ -61,24 +61,53 @@ export async function listOffsets(
       `the server speaks ListOffsets up to version ${version}, this offset needs ${needed}`,
     );
   }
+  const answers = await Promise.all(
+    rounds(queries).map((round) => askOnce(client, version, round, options)),
+  );
+  const byQuery = new Map(answers.flat());
+  return queries.map((query) => byQuery.get(query) ?? missing(query));
+}
+
+/** A request may name a partition once: what asks for it again goes into a request of its own. */
+function rounds(queries: readonly OffsetQuery[]): OffsetQuery[][] {
+  const seen = new Map<string, number>();
+  const result: OffsetQuery[][] = [];
+  for (const query of queries) {
+    const round = seen.get(keyOf(query)) ?? 0;
+    seen.set(keyOf(query), round + 1);
+    const queriesOfRound = result[round];
+    if (queriesOfRound === undefined) result.push([query]);
+    else queriesOfRound.push(query);
+  }
+  return result;
+}
+
+const keyOf = ({ topic, partition }: TopicPartition) => `${partition}/${topic}`;
+
+async function askOnce(
+  client: BrokerClient,
+  version: number,
+  queries: readonly OffsetQuery[],
+  options: { readCommitted: boolean; timeoutMs: number },
+): Promise<[OffsetQuery, OffsetAnswer][]> {
+  const byKey = new Map(queries.map((query) => [keyOf(query), query]));
   const body = requestOf(queries, options);
   const response = await client.requestAt(listOffsetsApi, version, body, {
     timeoutMs: options.timeoutMs,
   });
-  const answers = new Map<string, OffsetAnswer>();
-  for (const { name: topic, partitions } of response.topics) {
-    for (const { partitionIndex: partition, errorCode, ...result } of partitions) {
+  return response.topics.flatMap(({ name: topic, partitions }) =>
+    partitions.flatMap(({ partitionIndex: partition, errorCode, ...result }) => {
       const place = { topic, partition };
+      const query = byKey.get(keyOf(place));
+      if (query === undefined) return [];
       const ok = errorCode === ErrorCode.NONE;
-      answers.set(`${partition}/${topic}`, {
+      const answer = {
         ...place,
         error: ok ? null : new KafkaError(errorCode),
         result: ok ? { ...place, ...result } : null,
-      });
-    }
-  }
-  return queries.map(
-    ({ topic, partition }) => answers.get(`${partition}/${topic}`) ?? missing({ topic, partition }),
+      };
+      return [[query, answer] satisfies [OffsetQuery, OffsetAnswer]];
+    }),
   );
 }
 
@@ -108,10 +137,10 @@ function requestOf(
   };
 }
 
-function missing(place: TopicPartition): OffsetAnswer {
+function missing({ topic, partition }: TopicPartition): OffsetAnswer {
   const code = ErrorCode.UNKNOWN_SERVER_ERROR;
   const error = new KafkaError(code, `${errorMessage(code)} (the answer leaves the partition out)`);
-  return { ...place, error, result: null };
+  return { topic, partition, error, result: null };
 }
 
 /**
