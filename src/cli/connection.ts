@@ -62,14 +62,45 @@ function throwIfNoUrl(text: string): void {
   );
 }
 
+const NOBODY_THERE = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]);
+
+/**
+ * A client tries again for a minute, since a service may be restarting. Someone at a terminal who
+ * forgot to start it, or mistyped its name, should hear of it at once.
+ *
+ * @throws CommandFailure when nothing listens at any of the addresses.
+ */
+export async function throwIfNobodyThere({ config }: Connection): Promise<void> {
+  const urls = config["bootstrap.servers"].split(",").map((url) => url.trim());
+  const reasons = await Promise.all(urls.map(reasonNotThere));
+  if (reasons.some((reason) => reason === null)) return;
+  throw new CommandFailure(
+    `nothing listens at ${urls.join(", ")} (${reasons[0]}): start the service with \`npm start\`, or ` +
+      "pass its URL with --bootstrap-server",
+  );
+}
+
+/** Null when something answers, or fails in another way than by not being there. */
+async function reasonNotThere(url: string): Promise<string | null> {
+  try {
+    await fetch(`${url.replace(/\/+$/, "")}/healthz`, { signal: AbortSignal.timeout(5_000) });
+    return null;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    return NOBODY_THERE.has(code) ? code : null;
+  }
+}
+
 /** Runs with an Admin client, and closes it. */
 export async function withAdmin<T>(
   options: ConnectionOptions,
   clientId: string,
   work: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const { config, options: clientOptions } = connection(options);
-  const admin = new Admin({ "client.id": clientId, ...config }, clientOptions);
+  const found = connection(options);
+  await throwIfNobodyThere(found);
+  const admin = new Admin({ "client.id": clientId, ...found.config }, found.options);
   try {
     return await work(admin);
   } finally {

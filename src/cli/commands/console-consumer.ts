@@ -2,7 +2,13 @@
 import { Command, Option } from "commander";
 import { Consumer, type ConsumerRecord, type TopicPartition } from "../../client/mod.ts";
 import { integer } from "../arguments.ts";
-import { type ConnectionOptions, connection, connectionOptions, withAdmin } from "../connection.ts";
+import {
+  type ConnectionOptions,
+  connection,
+  connectionOptions,
+  throwIfNobodyThere,
+  withAdmin,
+} from "../connection.ts";
 import { showWith } from "../deserializers.ts";
 import { CommandFailure, failureText } from "../failure.ts";
 import { Output } from "../output.ts";
@@ -71,7 +77,7 @@ export function consoleConsumerCommand(): Command {
 async function runConsoleConsumer(options: ConsoleConsumerOptions): Promise<void> {
   throwIfMisplaced(options);
   const format = formatterOf(options);
-  const { config, options: clientOptions } = connection(
+  const found = connection(
     { ...options, commandConfig: options.commandConfig ?? options["consumer.config"] },
     {
       ...options.consumerProperty,
@@ -82,9 +88,10 @@ async function runConsoleConsumer(options: ConsoleConsumerOptions): Promise<void
         : { "isolation.level": options.isolationLevel }),
     },
   );
+  await throwIfNobodyThere(found);
   const consumer: BytesConsumer = new Consumer(
-    { "client.id": "console-consumer", ...config },
-    clientOptions,
+    { "client.id": "console-consumer", ...found.config },
+    found.options,
   );
   const stop = stopOnSignals();
   let count = 0;

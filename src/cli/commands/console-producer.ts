@@ -2,7 +2,12 @@
 import { Command, Option } from "commander";
 import { Producer } from "../../client/mod.ts";
 import { integer } from "../arguments.ts";
-import { type ConnectionOptions, connection, connectionOptions } from "../connection.ts";
+import {
+  type ConnectionOptions,
+  connection,
+  connectionOptions,
+  throwIfNobodyThere,
+} from "../connection.ts";
 import { CommandFailure, failureText } from "../failure.ts";
 import { InFlight } from "../in-flight.ts";
 import { lineReader, linesOf, type ParsedRecord } from "../line-reader.ts";
@@ -65,13 +70,14 @@ async function runConsoleProducer(options: ConsoleProducerOptions): Promise<void
     ...options.property,
     ...options.readerProperty,
   });
-  const { config, options: clientOptions } = connection(
+  const found = connection(
     { ...options, commandConfig: options.commandConfig ?? options["producer.config"] },
     producerConfigs(options),
   );
+  await throwIfNobodyThere(found);
   const producer = new Producer<Uint8Array, Uint8Array>(
-    { "client.id": "console-producer", ...config },
-    clientOptions,
+    { "client.id": "console-producer", ...found.config },
+    found.options,
   );
   const failed = await sendLines(producer, read, options);
   if (failed > 0) throw new CommandFailure(`${failed} of the records were not written`);

@@ -2,7 +2,13 @@
 import { Command, Option } from "commander";
 import { Consumer } from "../../client/mod.ts";
 import { integer } from "../arguments.ts";
-import { type ConnectionOptions, connection, connectionOptions, withAdmin } from "../connection.ts";
+import {
+  type ConnectionOptions,
+  connection,
+  connectionOptions,
+  throwIfNobodyThere,
+  withAdmin,
+} from "../connection.ts";
 import { ConsumerFigures } from "../consumer-figures.ts";
 import { CommandFailure, prefixed } from "../failure.ts";
 import { metricLines } from "../metrics.ts";
@@ -60,21 +66,22 @@ async function runConsumerPerfTest(options: PerfOptions): Promise<void> {
   if ((options.topic === undefined) === (options.include === undefined)) {
     throw new CommandFailure("Exactly one of --include/--topic is required.");
   }
-  const { config, options: clientOptions } = connection(
+  const found = connection(
     { ...options, commandConfig: options.commandConfig ?? options["consumer.config"] },
     options.commandProperty,
   );
-  const clientId = config["client.id"] ?? "perf-consumer-client";
+  await throwIfNobodyThere(found);
+  const clientId = found.config["client.id"] ?? "perf-consumer-client";
   const consumer = new Consumer<Uint8Array, Uint8Array>(
     {
       "max.partition.fetch.bytes": `${options.fetchSize}`,
       "auto.offset.reset": options.fromLatest ? "latest" : "earliest",
       "check.crcs": "false",
       "max.poll.records": "10000",
-      ...config,
+      ...found.config,
       "client.id": clientId,
     },
-    clientOptions,
+    found.options,
   );
   const detailed = options.showDetailedStats === true;
   const figures = new ConsumerFigures(Date.now(), options.reportingInterval, detailed);

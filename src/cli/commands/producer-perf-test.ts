@@ -5,7 +5,12 @@ import { setTimeout as sleep, setImmediate as yieldToEvents } from "node:timers/
 import { Command, Option } from "commander";
 import { Producer } from "../../client/mod.ts";
 import { integer } from "../arguments.ts";
-import { type ConnectionOptions, connection, connectionOptions } from "../connection.ts";
+import {
+  type ConnectionOptions,
+  connection,
+  connectionOptions,
+  throwIfNobodyThere,
+} from "../connection.ts";
 import { CommandFailure, failureText } from "../failure.ts";
 import { InFlight } from "../in-flight.ts";
 import { metricLines } from "../metrics.ts";
@@ -60,12 +65,16 @@ async function runProducerPerfTest(options: PerfOptions): Promise<void> {
     (before, text) => addProperty(text, before),
     {},
   );
-  const { config, options: clientOptions } = connection(
+  const found = connection(
     { ...options, commandConfig: options.commandConfig ?? options["producer.config"] },
     { ...properties, ...options.commandProperty },
   );
-  const clientId = config["client.id"] ?? "perf-producer-client";
-  const producer: BytesProducer = new Producer({ ...config, "client.id": clientId }, clientOptions);
+  await throwIfNobodyThere(found);
+  const clientId = found.config["client.id"] ?? "perf-producer-client";
+  const producer: BytesProducer = new Producer(
+    { ...found.config, "client.id": clientId },
+    found.options,
+  );
   const { warmupRecords } = options;
   if (warmupRecords > 0) {
     console.log(
