@@ -1,7 +1,7 @@
 /**
  * Is this what a producer may append? Runs before the partition is asked, so that the work of
  * checking scales with the callers and not with the one object that orders them.
- * Rules: LOG50 to LOG62 in SPEC.md; Kafka's ProduceRequest.validateRecords, UnifiedLog.
+ * Rules: LOG50 to LOG61 in SPEC.md; Kafka's ProduceRequest.validateRecords, UnifiedLog.
  * analyzeAndValidateRecords and LogValidator.
  */
 import { DECOMPRESSED_BYTES_MAX } from "../constants.ts";

@@ -6,6 +6,7 @@ import { CHUNK_BYTES_MAX, ROW_BYTES_MAX } from "../../src/constants.ts";
 import type { Partition } from "../../src/objects/partition.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
 import { chunkOf, logStoreContract } from "../contract/log-store.ts";
+import { logModel } from "../contract/log-store-model.ts";
 
 const { PARTITION } = env as unknown as { PARTITION: DurableObjectNamespace<Partition> };
 
@@ -17,6 +18,10 @@ async function withStorage(use: (sql: SqlStorage) => void): Promise<void> {
 }
 
 logStoreContract("the log store on SQLite", (test) =>
+  withStorage((sql) => test(() => new SqlLogStore(sql))),
+);
+
+logModel("a log on SQLite", [1, 2, 3], (test) =>
   withStorage((sql) => test(() => new SqlLogStore(sql))),
 );
 

@@ -1,0 +1,10 @@
+import { MemoryLogStore } from "../support/memory-log-store.ts";
+import { logModel } from "./log-store-model.ts";
+
+logModel("a log in memory", [1, 2, 3, 4], async (test) => {
+  let store = new MemoryLogStore();
+  test(() => {
+    store = store.copy();
+    return store;
+  });
+});
