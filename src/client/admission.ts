@@ -91,13 +91,14 @@ export class Admission {
       return;
     }
     const known = this.#metadata.use(topic, now);
-    while (known !== null && waiting[0] !== undefined && isIn(waiting[0], known)) {
-      this.#crowd.push(waiting.shift() as Candidate);
+    let at = 0;
+    for (; at < waiting.length; at++) {
+      const candidate = waiting[at] as Candidate;
+      if (known !== null && isIn(candidate, known)) this.#crowd.push(candidate);
+      else if (candidate.sentMs + this.#maxBlockMs > now) break;
+      else candidate.delivery.failed(this.#lateForMetadata(candidate, known));
     }
-    while (waiting[0] !== undefined && waiting[0].sentMs + this.#maxBlockMs <= now) {
-      const candidate = waiting.shift() as Candidate;
-      candidate.delivery.failed(this.#lateForMetadata(candidate, known));
-    }
+    waiting.splice(0, at);
     if (waiting.length === 0) this.#unknown.delete(topic);
     else this.#metadata.want(topic);
   }

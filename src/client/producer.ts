@@ -49,6 +49,39 @@ interface FlushWaiter {
   readonly done: () => void;
 }
 
+/** One send(): its promise, and who is told when it is over. */
+class SentRecord implements Delivery {
+  readonly promise: Promise<RecordMetadata>;
+  readonly #id: number;
+  readonly #over: (id: number, error: Error | null) => void;
+  // Set by the Promise's constructor, which runs its argument at once.
+  #resolve: (metadata: RecordMetadata) => void = nothing;
+  #reject: (error: Error) => void = nothing;
+
+  constructor(id: number, over: (id: number, error: Error | null) => void) {
+    this.#id = id;
+    this.#over = over;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  delivered(metadata: RecordMetadata): void {
+    this.#resolve(metadata);
+    this.#over(this.#id, null);
+  }
+
+  failed(error: Error): void {
+    // Whoever does not look at the promise learns it from flush(): no unhandled rejection.
+    this.promise.catch(nothing);
+    this.#reject(error);
+    this.#over(this.#id, error);
+  }
+}
+
+function nothing(): void {}
+
 /**
  * Sends records (Kafka's KafkaProducer). Records gather in batches per partition; a request carries
  * all batches that are ready for a leader. By default every record is written once and in order.
@@ -131,36 +164,15 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> {
    *   max.block.ms, SerializationError, IllegalStateError after close()
    */
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
-    const promise = new Promise<RecordMetadata>((resolve, reject) => {
-      this.#begin(record, resolve, reject);
-    });
-    promise.catch(() => {});
-    return promise;
-  }
-
-  #begin(
-    record: ProducerRecord<K, V>,
-    resolve: (metadata: RecordMetadata) => void,
-    reject: (error: Error) => void,
-  ): void {
-    const id = ++this.#lastId;
     this.#outstanding++;
-    const delivery: Delivery = {
-      delivered: (metadata) => {
-        resolve(metadata);
-        this.#over(id, null);
-      },
-      failed: (error) => {
-        reject(error);
-        this.#over(id, error);
-      },
-    };
+    const sent = new SentRecord(++this.#lastId, this.#over);
     try {
-      const candidate = this.#candidate(record, delivery);
+      const candidate = this.#candidate(record, sent);
       if (this.#admission.enter(candidate, candidate.sentMs)) this.#sender.wake();
     } catch (error) {
-      delivery.failed(error instanceof Error ? error : new Error(String(error)));
+      sent.failed(error instanceof Error ? error : new Error(String(error)));
     }
+    return sent.promise;
   }
 
   #candidate(record: ProducerRecord<K, V>, delivery: Delivery): Candidate {
@@ -222,7 +234,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> {
     }
   }
 
-  #over(id: number, error: Error | null): void {
+  readonly #over = (id: number, error: Error | null): void => {
     this.#outstanding--;
     this.#firstError ??= error;
     if (this.#flushes.length === 0) return;
@@ -232,7 +244,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> {
       if (flush.left === 0) flush.done();
     }
     this.#flushes = this.#flushes.filter((flush) => flush.left > 0);
-  }
+  };
 
   /**
    * Waits until every record sent before is delivered or failed, without lingering.

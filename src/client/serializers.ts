@@ -1,4 +1,4 @@
-import { utf8Decode, utf8Encode } from "../lib/bytes.ts";
+import { utf8Decode, utf8Encode, utf8Length, utf8Write } from "../lib/bytes.ts";
 import type { KafkaHeader } from "../protocol/record-batch.ts";
 import { SerializationError } from "./errors.ts";
 
@@ -52,11 +52,21 @@ const isInteger = (bits: number) => (data: number) =>
   Number.isInteger(data) && data >= -(2 ** (bits - 1)) && data < 2 ** (bits - 1);
 const isNumber = (data: number) => typeof data === "number";
 
+/** Up to this many characters a loop beats the call into the runtime's TextEncoder. */
+const SHORT_TEXT_CHARS = 48;
+
+function encodeText(text: string): Uint8Array {
+  if (text.length > SHORT_TEXT_CHARS) return utf8Encode(text);
+  const bytes = new Uint8Array(utf8Length(text));
+  utf8Write(text, bytes, 0);
+  return bytes;
+}
+
 /** UTF-8. */
 export const StringSerializer: Serializer<string> = {
   serialize(_topic, data) {
     if (typeof data !== "string") throw new SerializationError(`${typeof data} is not a string`);
-    return utf8Encode(data);
+    return encodeText(data);
   },
 };
 export const StringDeserializer: Deserializer<string> = {
@@ -183,7 +193,7 @@ export const VoidDeserializer: Deserializer<null> = {
 /** The producer's default: text as UTF-8, bytes as they are. */
 export const TextOrBytesSerializer: Serializer<string | Uint8Array> = {
   serialize(_topic, data) {
-    if (typeof data === "string") return utf8Encode(data);
+    if (typeof data === "string") return encodeText(data);
     if (data instanceof Uint8Array) return data;
     throw new SerializationError(
       `${data === null ? "null" : typeof data} is neither a string nor a Uint8Array: ` +

@@ -107,7 +107,7 @@ describe("against other implementations", () => {
         fc.integer({ min: 1, max: 255 }),
         (pieces, order, mask) => {
           const parts = order.map((i) => pieces[i % pieces.length] as Uint8Array);
-          const data = Buffer.concat(parts).map((byte) => byte & mask);
+          const data = Buffer.concat(parts).map((byte: number) => byte & mask);
           expect(same(zlib.zstdDecompressSync(compress(4, data)), data)).toBe(true);
         },
       ),
