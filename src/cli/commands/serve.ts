@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { DEFAULT_BROKER_IDS, type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { parsePort } from "../arguments.ts";
 import { takeDataFolder } from "../local/data-folder.ts";
+import { onLauncherGone } from "../local/launchers.ts";
 import { packageRoot } from "../local/paths.ts";
 import { claimPort, isLoopback } from "../local/ports.ts";
 import type { Runtime } from "../local/runtime.ts";
@@ -104,14 +105,7 @@ function stopOnSignals(stop: () => Promise<void>): void {
     );
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, onSignal);
-  const launched = process.env.KEDGE_LAUNCHER_PID ?? process.env.npm_lifecycle_event;
-  if (launched === undefined) return;
-  const launcher = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === launcher) return;
-    clearInterval(watch);
-    onSignal();
-  }, 250);
+  onLauncherGone(onSignal);
 }
 
 function greeting(url: string, kafka: string, data: string, host: string, seconds: string): string {
