@@ -8,7 +8,8 @@
  * The response has no place for an error of the whole: each topic named has it, and where none is
  * named the connection is closed.
  *
- * Not done: eligible leader replicas (null, as a cluster without the feature answers).
+ * Not done: eligible leader replicas. They are empty and not null, though the schema allows null:
+ * Kafka's brokers always send lists, and Java's Admin (4.1, 4.2) fails on a null.
  */
 import { topicNameProblem } from "../../cluster/topic-names.ts";
 import type { ClusterInfo, TopicInfo } from "../../cluster/types.ts";
@@ -118,8 +119,8 @@ class Page {
       partitions: part.map((partition) => ({
         ...this.#describe(partition),
         errorCode: ErrorCode.NONE,
-        eligibleLeaderReplicas: null,
-        lastKnownElr: null,
+        eligibleLeaderReplicas: [],
+        lastKnownElr: [],
       })),
       topicAuthorizedOperations: TOPIC_OPERATIONS,
     });

@@ -53,8 +53,9 @@ describe("DescribeTopicPartitions", () => {
       leaderEpoch: 3,
       replicaNodes: [1, 2],
       isrNodes: [1],
-      eligibleLeaderReplicas: null,
-      lastKnownElr: null,
+      // Lists and not null: Java's Admin calls .stream() on them.
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
       offlineReplicas: [],
     });
   });
