@@ -1,5 +1,5 @@
 import { BATCH_SIZE_DEFAULT } from "../constants.ts";
-import { Codec } from "../protocol/compression/codec.ts";
+import { Compression } from "../protocol/batch-header.ts";
 import { type CommonConfig, commonDefs, type Flag, type Numeric } from "./common-config.ts";
 import {
   boolean,
@@ -75,12 +75,12 @@ const defs = {
   acks: choice(ACKS_ALL, { all: ACKS_ALL, "-1": ACKS_ALL, "0": 0, "1": 1 }),
   "batch.size": int(BATCH_SIZE_DEFAULT, 0),
   "linger.ms": int(5, 0),
-  "compression.type": choice<number>(Codec.NONE, {
-    none: Codec.NONE,
-    gzip: Codec.GZIP,
-    snappy: Codec.SNAPPY,
-    lz4: Codec.LZ4,
-    zstd: Codec.ZSTD,
+  "compression.type": choice<number>(Compression.NONE, {
+    none: Compression.NONE,
+    gzip: Compression.GZIP,
+    snappy: Compression.SNAPPY,
+    lz4: Compression.LZ4,
+    zstd: Compression.ZSTD,
   }),
   "enable.idempotence": boolean(true),
   "max.in.flight.requests.per.connection": int(5, 1),

@@ -16,6 +16,8 @@ interface PartitionState {
   nextSequence: number;
   /** -1: none yet. */
   lastAckedSequence: number;
+  /** When that was confirmed. */
+  confirmedMs: number;
   /** Batches with a sequence that the server has not confirmed, in the order of sequences. */
   readonly unconfirmed: ProducerBatch[];
   /** Batches given a sequence so far: what `ordinal` of a batch counts. */
@@ -34,6 +36,8 @@ interface PartitionState {
   confirmedSinceChange: number;
 }
 
+/** After so long without a record the server may have forgotten the producer (after a day, or a trim). */
+const IDLE_MS = 10 * 60 * 1000;
 /** So many confirmations in a row widen the window by one. */
 const CONFIRMATIONS_TO_WIDEN = 50;
 
@@ -83,6 +87,7 @@ export class ProducerState {
         id: { producerId: -1, producerEpoch: -1 },
         nextSequence: 0,
         lastAckedSequence: -1,
+        confirmedMs: 0,
         unconfirmed: [],
         sent: 0,
         onWire: 0,
@@ -97,7 +102,7 @@ export class ProducerState {
   }
 
   /** Whether the first batch that waits for its partition may go now (shouldStopDrainBatches). */
-  maySend(batch: ProducerBatch): boolean {
+  maySend(batch: ProducerBatch, now: number): boolean {
     if (this.#id === null) return false;
     const state = this.#state(batch);
     // A retry goes alone: only once everything before it is confirmed.
@@ -105,8 +110,9 @@ export class ProducerState {
     if (state.gapAt >= 0 || state.unresolved || state.onWire >= state.window) return false;
     const [oldest] = state.unconfirmed;
     if (oldest === undefined) return true;
-    // A server that does not know us yet takes any sequence for the first: it must be the first.
-    if (state.lastAckedSequence < 0) return false;
+    // A server that does not know us, or forgot us, takes any sequence for the first: until it has
+    // confirmed one, nothing may overtake it.
+    if (state.lastAckedSequence < 0 || now - state.confirmedMs > IDLE_MS) return false;
     // It knows a batch again only until so many came after it, confirmed or not.
     if (state.sent - oldest.ordinal >= PRODUCER_BATCHES_RETAINED) return false;
     return isSame(state.id, this.#id);
@@ -129,9 +135,10 @@ export class ProducerState {
     this.#state(batch).onWire--;
   }
 
-  confirmed(batch: ProducerBatch): void {
+  confirmed(batch: ProducerBatch, now: number): void {
     const state = this.#state(batch);
     remove(state.unconfirmed, batch);
+    state.confirmedMs = now;
     // An answer to an earlier epoch says nothing about this one's sequences.
     if (!isSame(state.id, batch.identity)) return;
     const last = incrementSequence(batch.identity.baseSequence, batch.count - 1);

@@ -1,7 +1,7 @@
 import { ZERO_UUID } from "../lib/uuid.ts";
-import { type ProduceResponse, produceApi } from "../protocol/api/00-produce.ts";
+import { produceApi } from "../protocol/api/00-produce.ts";
 import { initProducerIdApi } from "../protocol/api/22-init-producer-id.ts";
-import { Codec } from "../protocol/compression/codec.ts";
+import { Compression } from "../protocol/batch-header.ts";
 import { compress } from "../protocol/compression/compress.ts";
 import { isRetriable } from "../protocol/errors.ts";
 import type { Accumulator } from "./accumulator.ts";
@@ -10,6 +10,14 @@ import type { BatchCompression } from "./batch-builder.ts";
 import type { BrokerClient } from "./broker-client.ts";
 import { ErrorCode, errorMessage, KafkaError, TimeoutError, TransportError } from "./errors.ts";
 import type { Metadata } from "./metadata.ts";
+import {
+  asKafkaError,
+  errorsOf,
+  keyOf,
+  type Outcome,
+  outcome,
+  produce,
+} from "./produce-exchange.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
 import { ProducerState } from "./producer-state.ts";
 
@@ -43,20 +51,7 @@ interface Node {
   mutedUntilMs: number;
 }
 
-interface Outcome {
-  readonly code: number;
-  readonly message: string | null;
-  readonly baseOffset: number;
-  readonly logAppendTimeMs: number;
-  readonly recordErrors: readonly {
-    readonly batchIndex: number;
-    readonly batchIndexErrorMessage: string | null;
-  }[];
-}
-
 const NEVER = Number.POSITIVE_INFINITY;
-/** The first version without topic names. */
-const PRODUCE_BY_ID_VERSION = 13;
 /** The first version in which the server must know zstd. */
 const PRODUCE_ZSTD_VERSION = 7;
 /** Errors after which leaders are looked up anew (InvalidMetadataException). */
@@ -174,7 +169,7 @@ export class Sender {
 
   async #askToBegin(): Promise<void> {
     const version = await this.#client.version(produceApi);
-    if (this.#options.codec === Codec.ZSTD && version < PRODUCE_ZSTD_VERSION) {
+    if (this.#options.codec === Compression.ZSTD && version < PRODUCE_ZSTD_VERSION) {
       throw new KafkaError(
         ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
         "the server does not know compression.type=zstd",
@@ -269,7 +264,7 @@ export class Sender {
         continue;
       }
       const batch = queue.batches[0] as ProducerBatch;
-      if (node.inFlight >= this.#options.maxInFlight || !this.#maySend(batch)) continue;
+      if (node.inFlight >= this.#options.maxInFlight || !this.#maySend(batch, now)) continue;
       const size = (sizes.get(leader) ?? 0) + batch.sizeInBytes;
       const group = groups.get(leader);
       if (group !== undefined && size > this.#maxRequestBytes) continue;
@@ -290,8 +285,8 @@ export class Sender {
     return node;
   }
 
-  #maySend(batch: ProducerBatch): boolean {
-    return this.#state === null ? !this.#busy.has(keyOf(batch)) : this.#state.maySend(batch);
+  #maySend(batch: ProducerBatch, now: number): boolean {
+    return this.#state === null ? !this.#busy.has(keyOf(batch)) : this.#state.maySend(batch, now);
   }
 
   async #send(leader: number, batches: readonly ProducerBatch[]): Promise<void> {
@@ -320,65 +315,15 @@ export class Sender {
   }
 
   async #exchange(node: Node, batches: readonly ProducerBatch[]): Promise<readonly Outcome[]> {
-    const { acks, requestTimeoutMs } = this.#options;
-    const topics = this.#byTopic(batches);
-    const withoutId = topics.some(({ topicId }) => topicId === ZERO_UUID);
-    const version = Math.min(
-      this.#version as number,
-      withoutId ? PRODUCE_BY_ID_VERSION - 1 : produceApi.versions[1],
-    );
-    const topicData = topics.map(({ name, topicId, batches: ofTopic }) => ({
-      name,
-      topicId,
-      partitionData: ofTopic.map((batch) => ({
-        index: batch.partition,
-        records: batch.encode(this.#compression),
-      })),
-    }));
-    const body = { transactionalId: null, acks, timeoutMs: requestTimeoutMs, topicData };
-    if (acks === 0) {
-      await this.#client.sendOnly(produceApi, version, body);
-      return batches.map(() => outcome(ErrorCode.NONE, null));
-    }
-    const response = await this.#client.requestAt(produceApi, version, body);
-    if (response.throttleTimeMs > 0) {
-      node.mutedUntilMs = this.#client.clock.now() + response.throttleTimeMs;
-    }
-    const names = new Map(topics.map(({ name, topicId }) => [topicId, name]));
-    return this.#outcomes(batches, response, version >= PRODUCE_BY_ID_VERSION ? names : null);
-  }
-
-  #byTopic(
-    batches: readonly ProducerBatch[],
-  ): { name: string; topicId: string; batches: ProducerBatch[] }[] {
-    const topics = new Map<string, { name: string; topicId: string; batches: ProducerBatch[] }>();
-    for (const batch of batches) {
-      const known = topics.get(batch.topic);
-      if (known !== undefined) {
-        known.batches.push(batch);
-        continue;
-      }
-      const topicId = this.#metadata.peek(batch.topic)?.topicId ?? ZERO_UUID;
-      topics.set(batch.topic, { name: batch.topic, topicId, batches: [batch] });
-    }
-    return [...topics.values()];
-  }
-
-  #outcomes(
-    batches: readonly ProducerBatch[],
-    response: ProduceResponse,
-    namesById: ReadonlyMap<string, string> | null,
-  ): Outcome[] {
-    const answers = new Map<string, Outcome>();
-    for (const topic of response.responses) {
-      const name = namesById === null ? topic.name : namesById.get(topic.topicId);
-      for (const partition of topic.partitionResponses) {
-        const { index, errorCode: code, errorMessage: message, ...rest } = partition;
-        answers.set(`${index}/${name}`, { code, message, ...rest });
-      }
-    }
-    const missing = outcome(ErrorCode.NETWORK_EXCEPTION, "the answer leaves the partition out");
-    return batches.map((batch) => answers.get(keyOf(batch)) ?? missing);
+    const { outcomes, throttleTimeMs } = await produce(this.#client, batches, {
+      version: this.#version as number,
+      acks: this.#options.acks,
+      timeoutMs: this.#options.requestTimeoutMs,
+      compression: this.#compression,
+      topicIdOf: (topic) => this.#metadata.peek(topic)?.topicId ?? ZERO_UUID,
+    });
+    if (throttleTimeMs > 0) node.mutedUntilMs = this.#client.clock.now() + throttleTimeMs;
+    return outcomes;
   }
 
   /** The whole request failed: every batch of it did. */
@@ -400,7 +345,7 @@ export class Sender {
     const { code } = result;
     const written = code === ErrorCode.NONE || code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER;
     if (written) {
-      this.#state?.confirmed(batch);
+      this.#state?.confirmed(batch, this.#client.clock.now());
       if (batch.done) return;
       this.#accumulator.release(batch);
       batch.succeed(code === ErrorCode.NONE ? result.baseOffset : -1, result.logAppendTimeMs);
@@ -455,36 +400,4 @@ export class Sender {
     this.#hooks.failedForGood(error);
     this.wake();
   }
-}
-
-const keyOf = (batch: ProducerBatch) => `${batch.partition}/${batch.topic}`;
-
-function outcome(code: number, message: string | null): Outcome {
-  return { code, message, baseOffset: -1, logAppendTimeMs: -1, recordErrors: [] };
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error;
-  // What came back could not be read: it may have been carried out.
-  const reason = error instanceof Error ? error.message : String(error);
-  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `unreadable answer: ${reason}`);
-}
-
-/** Records that the server names get their own message; the others fell with them (KIP-467). */
-function errorsOf(batch: ProducerBatch, result: Outcome, reason: string): (index: number) => Error {
-  const where = `${batch.topic}-${batch.partition}`;
-  const named = new Map(
-    result.recordErrors.map(({ batchIndex, batchIndexErrorMessage }) => [
-      batchIndex,
-      batchIndexErrorMessage ?? reason,
-    ]),
-  );
-  return (index) => {
-    const own = named.get(index);
-    const message =
-      named.size === 0 || own !== undefined
-        ? (own ?? reason)
-        : "the record is fine, but another one in its batch was refused, and the batch with it";
-    return new KafkaError(result.code, `${where}: ${message}`);
-  };
 }

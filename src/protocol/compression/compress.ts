@@ -1,5 +1,5 @@
+import { Compression } from "../batch-header.ts";
 import { ProtocolError } from "../errors.ts";
-import { Codec } from "./codec.ts";
 import { gzipCompress } from "./gzip.ts";
 import { lz4Compress } from "./lz4.ts";
 import { snappyCompress } from "./snappy.ts";
@@ -14,15 +14,15 @@ import { zstdCompress } from "./zstd/encode.ts";
  */
 export function compress(codec: number, bytes: Uint8Array): Uint8Array {
   switch (codec) {
-    case Codec.NONE:
+    case Compression.NONE:
       return bytes;
-    case Codec.GZIP:
+    case Compression.GZIP:
       return gzipCompress(bytes);
-    case Codec.SNAPPY:
+    case Compression.SNAPPY:
       return snappyCompress(bytes);
-    case Codec.LZ4:
+    case Compression.LZ4:
       return lz4Compress(bytes);
-    case Codec.ZSTD:
+    case Compression.ZSTD:
       return zstdCompress(bytes);
     default:
       throw new ProtocolError(`unknown compression codec ${codec}: Kafka has 0 to 4`);

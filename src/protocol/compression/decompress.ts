@@ -1,5 +1,5 @@
+import { Compression } from "../batch-header.ts";
 import { ProtocolError } from "../errors.ts";
-import { Codec } from "./codec.ts";
 import { gzipDecompress } from "./gzip.ts";
 import { lz4Decompress } from "./lz4.ts";
 import { snappyDecompress } from "./snappy.ts";
@@ -15,15 +15,15 @@ import { zstdDecompress } from "./zstd/decode.ts";
  */
 export function decompress(codec: number, bytes: Uint8Array, maxBytes: number): Uint8Array {
   switch (codec) {
-    case Codec.NONE:
+    case Compression.NONE:
       return bytes;
-    case Codec.GZIP:
+    case Compression.GZIP:
       return gzipDecompress(bytes, maxBytes);
-    case Codec.SNAPPY:
+    case Compression.SNAPPY:
       return snappyDecompress(bytes, maxBytes);
-    case Codec.LZ4:
+    case Compression.LZ4:
       return lz4Decompress(bytes, maxBytes);
-    case Codec.ZSTD:
+    case Compression.ZSTD:
       return zstdDecompress(bytes, maxBytes);
     default:
       throw new ProtocolError(`unknown compression codec ${codec}: Kafka has 0 to 4`);

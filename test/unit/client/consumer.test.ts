@@ -102,7 +102,7 @@ describe("poll", () => {
     expect(texts(await drain(c, 300))).toEqual(numbered(300));
   });
 
-  it("returns max.poll.records at most, and goes on where it was", async () => {
+  it("CONS3 returns max.poll.records at most, and goes on where it was", async () => {
     append(broker.log("t", 0), numbered(25));
     const c = consumer({ "max.poll.records": 10 });
     c.assign([t0]);
@@ -138,7 +138,7 @@ describe("poll", () => {
     expect(texts(await clock.run(c.poll(0)))).toEqual(["a"]);
   });
 
-  it("asks each leader once for all its partitions, and nobody for what is not used up", async () => {
+  it("CONS1 asks each leader once for all its partitions, and nobody for what is not used up", async () => {
     const topic = broker.createTopic("wide", 6);
     topic.partitions.forEach((log, i) => {
       log.leader = 1 + (i % 2);
@@ -220,7 +220,7 @@ describe("positions", () => {
     expect(() => c.seek({ topic: "t", partition: 9 }, 0)).toThrow(/t-9 is not assigned/);
   });
 
-  it("a seek drops what was fetched before it, even while it is on its way", async () => {
+  it("CONS5 a seek drops what was fetched before it, even while it is on its way", async () => {
     append(broker.log("t", 0), numbered(10));
     broker.meddle = ({ api }) => (api === fetchApi ? { replyDelayMs: 100 } : undefined);
     const c = consumer();
@@ -335,7 +335,7 @@ describe("errors", () => {
     expect(texts(await clock.run(c.poll(1000)))).toEqual(["x"]);
   });
 
-  it("finds a corrupt batch, gives what comes before it, and nothing behind it", async () => {
+  it("CONS2 finds a corrupt batch, gives what comes before it, and nothing behind it", async () => {
     const log = broker.log("t", 0);
     append(log, ["good"]);
     append(log, ["bad"]);
@@ -357,7 +357,7 @@ describe("errors", () => {
     expect(await drain(trusting, 3)).toHaveLength(3);
   });
 
-  it("names the record that cannot be deserialized, after those before it", async () => {
+  it("CONS2 names the record that cannot be deserialized, after those before it", async () => {
     append(broker.log("t", 0), ["1234", "12345", "abcd"]);
     const c = new Consumer(
       {
@@ -414,7 +414,7 @@ describe("transactions", () => {
     log.aborted = [{ producerId: 1, firstOffset: 1 }];
   }
 
-  it("read_committed leaves out what was aborted, until its marker", async () => {
+  it("CONS4 read_committed leaves out what was aborted, until its marker", async () => {
     interleaved(broker.log("t", 0));
     const c = consumer({ "isolation.level": "read_committed" });
     c.assign([t0]);
@@ -423,7 +423,7 @@ describe("transactions", () => {
     expect(await clock.run(c.position(t0))).toBe(8);
   });
 
-  it("read_uncommitted gives all but the markers", async () => {
+  it("CONS4 read_uncommitted gives all but the markers", async () => {
     interleaved(broker.log("t", 0));
     const c = consumer();
     c.assign([t0]);
@@ -432,7 +432,7 @@ describe("transactions", () => {
 });
 
 describe("iteration", () => {
-  it("gives record by record, with the position after the last one given", async () => {
+  it("CONS3 gives record by record, with the position after the last one given", async () => {
     append(broker.log("t", 0), numbered(10));
     const c = consumer();
     c.assign([t0]);

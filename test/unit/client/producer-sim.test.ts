@@ -117,7 +117,7 @@ describe("idempotent producers under faults", () => {
   const regressions = [410];
   const seeds = [...Array.from({ length: count }, (_, i) => i + 1), ...regressions];
 
-  it(`lose nothing and repeat nothing, ${seeds.length} seeds`, async () => {
+  it(`PROD4 PROD5 PROD6 PROD7 lose nothing and repeat nothing, ${seeds.length} seeds`, async () => {
     let acknowledged = 0;
     for (const seed of seeds) {
       try {

@@ -1,61 +1,30 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ErrorCode, KafkaError, TransportError } from "../../../src/client/errors.ts";
+import { ErrorCode } from "../../../src/client/errors.ts";
 import { Producer } from "../../../src/client/producer.ts";
-import type { RecordMetadata } from "../../../src/client/producer-batch.ts";
-import type { ProducerConfig } from "../../../src/client/producer-config.ts";
 import { StringSerializer } from "../../../src/client/serializers.ts";
 import { utf8Decode } from "../../../src/lib/bytes.ts";
 import { partitionForKey } from "../../../src/lib/murmur2.ts";
 import { type ProduceRequest, produceApi } from "../../../src/protocol/api/00-produce.ts";
 import { metadataApi } from "../../../src/protocol/api/03-metadata.ts";
-import { initProducerIdApi } from "../../../src/protocol/api/22-init-producer-id.ts";
-import {
-  batchCompression,
-  batchProducerEpoch,
-  batchSizeInBytes,
-} from "../../../src/protocol/record-batch.ts";
-import { type Exchange, FakeBroker, type Fault } from "./fake-broker.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { batchCompression, batchSizeInBytes } from "../../../src/protocol/record-batch.ts";
+import type { FakeBroker } from "./fake-broker.ts";
+import { numbered, ProducerWorld, type Text } from "./producer-world.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
 
+let world: ProducerWorld;
 let clock: VirtualClock;
 let broker: FakeBroker;
 
 beforeEach(() => {
-  clock = new VirtualClock();
-  broker = new FakeBroker(clock);
-  broker.createTopic("t", 1);
+  world = new ProducerWorld();
+  ({ clock, broker } = world);
 });
 
-type Text = string | Uint8Array;
-
-function producer(config: Partial<ProducerConfig<Text, Text>> = {}): Producer {
-  return new Producer<Text, Text>(
-    { "bootstrap.servers": "https://kedge.test", ...config },
-    { transport: broker, clock, random: () => 0.5 },
-  );
-}
-
-const values = (topic = "t", partition = 0) =>
-  broker
-    .log(topic, partition)
-    .records()
-    .map(({ value }) => utf8Decode(value ?? new Uint8Array(0)));
-
-/** Applies a fault to the nth Produce request. */
-function onProduce(faults: Record<number, Fault>): void {
-  broker.meddle = ({ api, nth }: Exchange) => (api === produceApi ? faults[nth] : undefined);
-}
-
-async function sendAll(
-  sender: Producer,
-  texts: readonly string[],
-  topic = "t",
-): Promise<RecordMetadata[]> {
-  return clock.run(Promise.all(texts.map((value) => sender.send({ topic, value }))));
-}
-
-const numbered = (count: number, from = 0) =>
-  Array.from({ length: count }, (_, i) => `value-${from + i}`);
+const producer: ProducerWorld["producer"] = (config) => world.producer(config);
+const values: ProducerWorld["values"] = (topic, partition) => world.values(topic, partition);
+const onProduce: ProducerWorld["onProduce"] = (faults) => world.onProduce(faults);
+const sendAll: ProducerWorld["sendAll"] = (sender, texts, topic) =>
+  world.sendAll(sender, texts, topic);
 
 describe("send", () => {
   it("tells where the record went", async () => {
@@ -126,7 +95,7 @@ describe("send", () => {
     expect(broker.log("t", 0).batches).toHaveLength(1);
   });
 
-  it("waits linger.ms for more, and no longer", async () => {
+  it("PROD2 waits linger.ms for more, and no longer", async () => {
     const p = producer({ "linger.ms": 50 });
     await sendAll(p, ["first"]);
     const before = clock.now();
@@ -138,7 +107,7 @@ describe("send", () => {
     expect(clock.now() - before).toBe(52);
   });
 
-  it("closes a batch at batch.size, counted to the byte", async () => {
+  it("PROD2 closes a batch at batch.size, counted to the byte", async () => {
     await sendAll(producer({ "batch.size": 500, "linger.ms": 1000 }), numbered(100));
     const sizes = broker.log("t", 0).batches.map((batch) => batchSizeInBytes(batch, 0));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
@@ -160,7 +129,7 @@ describe("send", () => {
     expect(values()).toEqual(numbered(500));
   });
 
-  it("puts all partitions of a leader into one request, and leaders into their own", async () => {
+  it("PROD3 puts all partitions of a leader into one request, and leaders into their own", async () => {
     const topic = broker.createTopic("wide", 9);
     topic.partitions.forEach((log, i) => {
       log.leader = 1 + (i % 3);
@@ -176,7 +145,7 @@ describe("send", () => {
     expect(first.topicData[0]?.partitionData.map(({ index }) => index)).toEqual([0, 3, 6]);
   });
 
-  it("keeps requests within max.request.size", async () => {
+  it("PROD3 keeps requests within max.request.size", async () => {
     broker.createTopic("wide", 20);
     const p = producer({ "max.request.size": 2500, "batch.size": 2000, "linger.ms": 10 });
     const value = "x".repeat(900);
@@ -239,7 +208,7 @@ describe("send", () => {
     await expect(clock.run(p.send({ topic: "wide", value: "4" }))).rejects.toThrow(/partition 4/);
   });
 
-  it("is in the order of the calls even while metadata is on its way", async () => {
+  it("PROD1 is in the order of the calls even while metadata is on its way", async () => {
     const p = producer();
     const early = numbered(20).map((value) => p.send({ topic: "t", value }));
     await clock.advance(3);
@@ -265,7 +234,7 @@ describe("send", () => {
 });
 
 describe("waiting for metadata and memory", () => {
-  it("gives up an unknown topic after max.block.ms, and leaves no timer", async () => {
+  it("PROD11 gives up an unknown topic after max.block.ms, and leaves no timer", async () => {
     const p = producer({ "max.block.ms": 3000 });
     const before = clock.now();
     await expect(clock.run(p.send({ topic: "nowhere", value: "x" }))).rejects.toThrow(
@@ -300,7 +269,7 @@ describe("waiting for metadata and memory", () => {
     );
   });
 
-  it("stays within buffer.memory, in order, and gives up after max.block.ms", async () => {
+  it("PROD1 stays within buffer.memory, in order, and gives up after max.block.ms", async () => {
     const p = producer({
       "buffer.memory": 4000,
       "batch.size": 1000,
@@ -322,281 +291,6 @@ describe("waiting for metadata and memory", () => {
   });
 });
 
-describe("retries", () => {
-  it("sends a lost request again", async () => {
-    onProduce({ 1: { lost: true }, 2: { lost: true } });
-    await sendAll(producer(), numbered(3));
-    expect(values()).toEqual(numbered(3));
-    expect(broker.count(produceApi)).toBe(3);
-  });
-
-  it("is not written twice when the answer is lost", async () => {
-    onProduce({ 1: { replyLost: true }, 2: { replyLost: true } });
-    const [metadata] = await sendAll(producer(), ["once"]);
-    expect(metadata?.offset).toBe(0);
-    expect(values()).toEqual(["once"]);
-    expect(broker.count(produceApi)).toBe(3);
-  });
-
-  it("without idempotence the lost answer means twice", async () => {
-    onProduce({ 1: { replyLost: true } });
-    await sendAll(producer({ "enable.idempotence": false }), ["twice"]);
-    expect(values()).toEqual(["twice", "twice"]);
-  });
-
-  it("is repeated after request.timeout.ms without an answer", async () => {
-    onProduce({ 1: { hangs: true } });
-    const before = clock.now();
-    await sendAll(producer({ "request.timeout.ms": 2000 }), ["x"]);
-    expect(clock.now() - before).toBeGreaterThan(2000);
-    expect(clock.now() - before).toBeLessThan(2500);
-    expect(values()).toEqual(["x"]);
-  });
-
-  it.each([
-    ErrorCode.NOT_ENOUGH_REPLICAS,
-    ErrorCode.REQUEST_TIMED_OUT,
-    ErrorCode.THROTTLING_QUOTA_EXCEEDED,
-    ErrorCode.CORRUPT_MESSAGE,
-  ])("retries error %s", async (code) => {
-    onProduce({ 1: { code }, 2: { code } });
-    await sendAll(producer(), numbered(2));
-    expect(values()).toEqual(numbered(2));
-  });
-
-  it("looks leaders up again when the leader has moved", async () => {
-    const p = producer();
-    await sendAll(p, ["before"]);
-    onProduce({ 2: { code: ErrorCode.NOT_LEADER_OR_FOLLOWER } });
-    broker.log("t", 0).leader = 2;
-    await sendAll(p, ["after"]);
-    expect(broker.count(metadataApi)).toBe(2);
-    expect(values()).toEqual(["before", "after"]);
-  });
-
-  it("waits for a leader to be there", async () => {
-    broker.log("t", 0).leader = -1;
-    const sent = producer().send({ topic: "t", value: "x" });
-    await clock.advance(5000);
-    expect(broker.count(produceApi)).toBe(0);
-    broker.log("t", 0).leader = 3;
-    await clock.run(sent);
-    expect(values()).toEqual(["x"]);
-  });
-
-  it("follows a topic that was made anew, by its new id", async () => {
-    const p = producer();
-    await sendAll(p, ["old"]);
-    broker.createTopic("t", 1);
-    await sendAll(p, ["new"]);
-    expect(values()).toEqual(["new"]);
-  });
-
-  it("backs off longer and longer, and leaves HTTP 429 alone for as long as it says", async () => {
-    const busy = (retryAfterMs: number | null) =>
-      new TransportError(ErrorCode.NETWORK_EXCEPTION, "HTTP 429", { status: 429, retryAfterMs });
-    onProduce({ 1: { error: busy(null) }, 2: { error: busy(null) }, 3: { error: busy(7000) } });
-    const before = clock.now();
-    await sendAll(producer({ "linger.ms": 0 }), ["x"]);
-    // 100, 200, then what was asked for; a few ms for the exchanges.
-    expect(clock.now() - before).toBeGreaterThan(7300);
-    expect(clock.now() - before).toBeLessThan(7330);
-  });
-
-  it("does not retry what would not help", async () => {
-    onProduce({ 1: { code: ErrorCode.TOPIC_AUTHORIZATION_FAILED } });
-    const p = producer();
-    await expect(sendAll(p, ["x"])).rejects.toMatchObject({
-      code: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
-    });
-    await sendAll(p, ["y"]);
-    expect(values()).toEqual(["y"]);
-    expect(broker.count(produceApi)).toBe(2);
-  });
-
-  it("gives up after `retries`", async () => {
-    onProduce({ 1: { lost: true }, 2: { lost: true }, 3: { lost: true } });
-    await expect(sendAll(producer({ retries: 2 }), ["x"])).rejects.toThrow(/connection reset/);
-    expect(broker.count(produceApi)).toBe(3);
-  });
-
-  it("gives up after delivery.timeout.ms and says why", async () => {
-    broker.meddle = ({ api }) => (api === produceApi ? { lost: true } : undefined);
-    const p = producer({ "delivery.timeout.ms": 5000, "request.timeout.ms": 1000 });
-    const before = clock.now();
-    await expect(sendAll(p, numbered(3))).rejects.toThrow(
-      /expiring 3 record\(s\) for t-0: 500\d ms .*last error: .*connection reset/,
-    );
-    expect(clock.now() - before).toBeLessThan(5100);
-    broker.meddle = () => undefined;
-    await sendAll(p, ["after"]);
-    expect(values()).toEqual(["after"]);
-  });
-
-  it("leaves a throttling server alone", async () => {
-    onProduce({ 1: { throttleMs: 4000 } });
-    const p = producer();
-    await sendAll(p, ["a"]);
-    const before = clock.now();
-    await sendAll(p, ["b"]);
-    expect(clock.now() - before).toBeGreaterThan(3990);
-  });
-
-  it("takes an unreadable answer for a lost one", async () => {
-    onProduce({ 1: { garbage: Uint8Array.of(0, 0, 0, 1, 9) } });
-    await sendAll(producer(), ["x"]);
-    expect(values()).toEqual(["x"]);
-  });
-
-  it("splits a batch that is too large, and a retry of the parts keeps order", async () => {
-    broker.log("t", 0).maxMessageBytes = 700;
-    onProduce({ 3: { replyLost: true } });
-    await sendAll(producer(), numbered(200));
-    expect(values()).toEqual(numbered(200));
-  });
-
-  it("fails a record that is too large by itself, and only that", async () => {
-    broker.log("t", 0).maxMessageBytes = 700;
-    const p = producer();
-    const large = "x".repeat(2000);
-    const results = await clock.run(
-      Promise.allSettled(["a", large, "b"].map((value) => p.send({ topic: "t", value }))),
-    );
-    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    expect(values()).toEqual(["a", "b"]);
-  });
-
-  it("makes requests smaller when the server finds them too large", async () => {
-    broker.createTopic("wide", 8);
-    const tooLarge = new TransportError(ErrorCode.MESSAGE_TOO_LARGE, "HTTP 413", { status: 413 });
-    broker.meddle = ({ api, body }) =>
-      api === produceApi && ((body as ProduceRequest).topicData[0]?.partitionData.length ?? 0) > 2
-        ? { error: tooLarge }
-        : undefined;
-    const p = producer();
-    await clock.run(
-      Promise.all(
-        numbered(8).map((value, partition) => p.send({ topic: "wide", value, partition })),
-      ),
-    );
-    expect(broker.log("wide", 7).endOffset).toBe(1);
-  });
-});
-
-describe("idempotence", () => {
-  it("asks for an id once, and not at all without idempotence", async () => {
-    const p = producer();
-    await sendAll(p, ["a"]);
-    await sendAll(p, ["b"]);
-    expect(broker.count(initProducerIdApi)).toBe(1);
-    await sendAll(producer({ acks: 1 }), ["c"]);
-    expect(broker.count(initProducerIdApi)).toBe(1);
-  });
-
-  it("has several requests in flight, and closes the gap when they overtake each other", async () => {
-    const p = producer({ "batch.size": 200, "linger.ms": 0 });
-    await sendAll(p, ["first"]);
-    // Of five requests, the first is the last to arrive.
-    onProduce({ 2: { delayMs: 50 } });
-    await sendAll(p, numbered(100));
-    expect(broker.inFlightMax).toBe(5);
-    expect(values()).toEqual(["first", ...numbered(100)]);
-    expect(broker.log("t", 0).batches.map((batch) => batchProducerEpoch(batch, 0))).not.toContain(
-      1,
-    );
-  });
-
-  it("keeps to one in flight for a while once requests overtook each other", async () => {
-    const p = producer({ "batch.size": 200, "linger.ms": 0 });
-    await sendAll(p, ["first"]);
-    onProduce({ 2: { delayMs: 50 } });
-    await sendAll(p, numbered(60));
-    const before = broker.count(produceApi);
-    broker.inFlightMax = 0;
-    await sendAll(p, numbered(60, 60));
-    expect(broker.inFlightMax).toBe(1);
-    expect(broker.count(produceApi) - before).toBe(broker.log("t", 0).batches.length - before + 4);
-  });
-
-  it("raises the epoch when the server has forgotten what came before", async () => {
-    const p = producer();
-    await sendAll(p, ["a"]);
-    onProduce({ 2: { code: ErrorCode.UNKNOWN_PRODUCER_ID } });
-    await sendAll(p, ["b"]);
-    expect(values()).toEqual(["a", "b"]);
-    expect(broker.log("t", 0).batches.map((batch) => batchProducerEpoch(batch, 0))).toEqual([0, 1]);
-  });
-
-  it("leaves a refused batch behind without a gap for those after it", async () => {
-    const p = producer({ "batch.size": 200, "linger.ms": 0 });
-    await sendAll(p, ["first"]);
-    onProduce({ 3: { code: ErrorCode.INVALID_RECORD } });
-    const results = await clock.run(
-      Promise.allSettled(numbered(50).map((value) => p.send({ topic: "t", value }))),
-    );
-    const delivered = numbered(50).filter((_, i) => results[i]?.status === "fulfilled");
-    expect(delivered.length).toBeLessThan(50);
-    expect(delivered.length).toBeGreaterThan(30);
-    expect(values()).toEqual(["first", ...delivered]);
-  });
-
-  it("does not write a batch twice whose answer was lost before a gap opened behind it", async () => {
-    const p = producer({ "batch.size": 200, "linger.ms": 0 });
-    await sendAll(p, ["first"]);
-    onProduce({ 2: { replyLost: true }, 3: { code: ErrorCode.INVALID_RECORD } });
-    const results = await clock.run(
-      Promise.allSettled(numbered(50).map((value) => p.send({ topic: "t", value }))),
-    );
-    const delivered = numbered(50).filter((_, i) => results[i]?.status === "fulfilled");
-    expect(values()).toEqual(["first", ...delivered]);
-  });
-
-  it("goes on after a batch expired on the wire", async () => {
-    const p = producer({
-      "delivery.timeout.ms": 3000,
-      "request.timeout.ms": 2500,
-      "linger.ms": 0,
-      "batch.size": 200,
-    });
-    await sendAll(p, ["first"]);
-    onProduce({ 2: { hangs: true }, 3: { hangs: true }, 4: { lost: true } });
-    const results = await clock.run(
-      Promise.allSettled(numbered(60).map((value) => p.send({ topic: "t", value }))),
-    );
-    await sendAll(p, ["last"]);
-    const delivered = numbered(60).filter((_, i) => results[i]?.status === "fulfilled");
-    expect(values()).toEqual(["first", ...delivered, "last"]);
-  });
-
-  it("takes another id when the epochs are used up", async () => {
-    await sendAll(producer(), ["a"]);
-    let refuse = true;
-    broker.meddle = ({ api, body }) => {
-      if (api !== produceApi) return undefined;
-      const batch = (body as ProduceRequest).topicData[0]?.partitionData[0]?.records as Uint8Array;
-      // Once epoch 32767 was refused, the next batch comes with another id.
-      const last = batchProducerEpoch(batch, 0) === 0x7fff;
-      const code = refuse;
-      if (last) refuse = false;
-      return code
-        ? { code: ErrorCode.UNKNOWN_PRODUCER_ID, delayMs: 0, replyDelayMs: 0 }
-        : undefined;
-    };
-    await sendAll(producer({ "retry.backoff.ms": 0, "delivery.timeout.ms": 2_000_000_000 }), ["b"]);
-    expect(values()).toEqual(["a", "b"]);
-    expect(broker.count(initProducerIdApi)).toBe(3);
-  });
-
-  it("fails everything when no id is to be had, and says so", async () => {
-    broker.meddle = ({ api }) =>
-      api === initProducerIdApi ? { code: ErrorCode.CLUSTER_AUTHORIZATION_FAILED } : undefined;
-    const p = producer();
-    await expect(sendAll(p, ["a"])).rejects.toThrow(/could not begin: /);
-    await expect(sendAll(p, ["b"])).rejects.toBeInstanceOf(KafkaError);
-    expect(clock.timers).toBe(0);
-  });
-});
-
 describe("acks=0", () => {
   it("does not wait for an answer", async () => {
     const [metadata] = await sendAll(producer({ acks: "0" }), ["x"]);
@@ -606,7 +300,7 @@ describe("acks=0", () => {
 });
 
 describe("flush and close", () => {
-  it("sends at once and waits for what was sent before", async () => {
+  it("PROD12 sends at once and waits for what was sent before", async () => {
     const p = producer({ "linger.ms": 60_000 });
     const before = clock.now();
     for (const value of numbered(10)) p.send({ topic: "t", value });
@@ -616,7 +310,7 @@ describe("flush and close", () => {
     expect(clock.timers).toBe(0);
   });
 
-  it("reports what nobody looked at", async () => {
+  it("PROD13 reports what nobody looked at", async () => {
     onProduce({ 1: { code: ErrorCode.TOPIC_AUTHORIZATION_FAILED } });
     const p = producer();
     p.send({ topic: "t", value: "x" });
