@@ -28,12 +28,16 @@ const BASE_MS = 1_750_000_000_000;
 let service: Service;
 let kafkajs: Kafka;
 
-const writers: Readonly<Record<string, (record: Seen) => Promise<unknown>>> = {
+/** A writer that cannot set all of a record tells what became of the rest. */
+type Write = (record: Seen) => Promise<Partial<Seen> | undefined>;
+
+const writers: Readonly<Record<string, Write>> = {
   async sdk({ key, value, headers, timestamp }) {
-    const producer = new Producer({ "bootstrap.servers": service.url, "compression.type": "zstd" });
+    const producer = new Producer({ "bootstrap.servers": service.url, "compression.type": "gzip" });
     const named = headers.map(([name, text]) => ({ key: name, value: text }));
     await producer.send({ ...PLACE, key, value, headers: named, timestamp });
     await producer.close();
+    return undefined;
   },
   async kafkajs({ key, value, headers, timestamp }) {
     const producer = kafkajs.producer();
@@ -45,6 +49,7 @@ const writers: Readonly<Record<string, (record: Seen) => Promise<unknown>>> = {
       messages: [{ ...message, timestamp: String(timestamp) }],
     });
     await producer.disconnect();
+    return undefined;
   },
   async platformatic({ key, value, headers, timestamp }) {
     const producer = new PlatformaticProducer({
@@ -65,6 +70,7 @@ const writers: Readonly<Record<string, (record: Seen) => Promise<unknown>>> = {
       ],
     });
     await producer.close();
+    return undefined;
   },
   async "rest v3"({ key, value, headers, timestamp }) {
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -84,8 +90,49 @@ const writers: Readonly<Record<string, (record: Seen) => Promise<unknown>>> = {
       },
     );
     expect(response.status, await response.clone().text()).toBe(200);
+    return undefined;
+  },
+  async kcat({ key, value, headers, offset }) {
+    const args = ["-b", service.kafka, "-P", "-t", TOPIC, "-p", "0", "-K", "|", "-z", "gzip"];
+    const named = headers.flatMap(([name, text]) => ["-H", `${name}=${text}`]);
+    const { code, stderr } = await run("kcat", [...args, ...named], { input: `${key}|${value}` });
+    expect(code, stderr).toBe(0);
+    return { timestamp: await timestampOf(offset) };
+  },
+  async "rest v2"({ key, value, offset }) {
+    const base64 = (text: string | null) => Buffer.from(text ?? "").toString("base64");
+    const response = await fetch(`${service.url}/topics/${TOPIC}/partitions/0`, {
+      method: "POST",
+      headers: { "content-type": "application/vnd.kafka.binary.v2+json" },
+      body: JSON.stringify({ records: [{ key: base64(key), value: base64(value) }] }),
+    });
+    expect(response.status, await response.clone().text()).toBe(200);
+    return { headers: [], timestamp: await timestampOf(offset) };
+  },
+  async "console-producer"({ key, value, headers, offset }) {
+    const pairs = headers.map((pair) => pair.join(":")).join(",");
+    const properties = ["--property", "parse.key=true", "--property", "parse.headers=true"];
+    const { code, stderr } = await kedge(
+      service,
+      ["console-producer", "--topic", TOPIC, ...properties, "--compression-codec", "gzip"],
+      { input: `${pairs}\t${key}\t${value}\n` },
+    );
+    expect(code, stderr).toBe(0);
+    return { timestamp: await timestampOf(offset) };
   },
 };
+
+/** The time that a writer gave its record by itself, which must be about now. */
+async function timestampOf(offset: number): Promise<number> {
+  const consumer = new Consumer({ "bootstrap.servers": service.url });
+  consumer.assign([PLACE]);
+  consumer.seek(PLACE, offset);
+  const [record] = await consumer.poll(10_000);
+  await consumer.close();
+  const timestamp = record?.timestamp ?? 0;
+  expect(Math.abs(Date.now() - timestamp)).toBeLessThan(30_000);
+  return timestamp;
+}
 
 const readers: Readonly<Record<string, (record: Seen) => Promise<Seen>>> = {
   async sdk({ offset }) {
@@ -104,6 +151,22 @@ const readers: Readonly<Record<string, (record: Seen) => Promise<Seen>>> = {
       timestamp: record.timestamp,
       offset: record.offset,
     };
+  },
+  async kafkajs({ offset }) {
+    const message = await fetchByKafkajs(offset);
+    if (message === undefined) throw new Error("nothing came");
+    return {
+      key: message.key?.toString() ?? null,
+      value: message.value?.toString() ?? null,
+      headers: Object.entries(message.headers).map(([name, value]) => [name, value.toString()]),
+      timestamp: Number(message.timestamp),
+      offset: Number(message.offset),
+    };
+  },
+  async platformatic({ offset }) {
+    const record = await fetchByPlatformatic(offset);
+    if (record === undefined) throw new Error("nothing came");
+    return record;
   },
   async kcat({ offset }) {
     const args = [
@@ -125,10 +188,13 @@ const readers: Readonly<Record<string, (record: Seen) => Promise<Seen>>> = {
     return {
       key: key ?? null,
       value: value ?? null,
-      headers: (headers ?? "").split(",").map((pair) => {
-        const [name = "", text = ""] = pair.split("=");
-        return [name, text] as const;
-      }),
+      headers: (headers ?? "")
+        .split(",")
+        .filter(Boolean)
+        .map((pair) => {
+          const [name = "", text = ""] = pair.split("=");
+          return [name, text] as const;
+        }),
       timestamp: Number(timestamp),
       offset: Number(at),
     };
@@ -169,12 +235,106 @@ const readers: Readonly<Record<string, (record: Seen) => Promise<Seen>>> = {
     return {
       key,
       value,
-      headers: headers.split(",").map((pair) => pair.split(":") as [string, string]),
+      headers:
+        headers === "NO_HEADERS"
+          ? []
+          : headers.split(",").map((pair) => pair.split(":") as [string, string]),
       timestamp: Number(timestamp.replace("CreateTime:", "")),
       offset,
     };
   },
 };
+
+/**
+ * kafkajs reads for groups only. Its cluster of brokers, which its consumer works with, is asked
+ * here as that consumer asks it: its own requests, its own decoding.
+ */
+async function fetchByKafkajs(offset: number): Promise<KafkajsMessage | undefined> {
+  const create = Object.getOwnPropertySymbols(kafkajs).find(({ description }) =>
+    description?.endsWith("createCluster"),
+  );
+  if (create === undefined) throw new Error("kafkajs creates its cluster elsewhere now");
+  const internals = kafkajs as unknown as Record<symbol, (options: object) => KafkajsCluster>;
+  const cluster = internals[create]?.({ metadataMaxAge: 60_000 });
+  if (cluster === undefined) throw new Error("kafkajs gave no cluster");
+  await cluster.connect();
+  await cluster.addTargetTopic(TOPIC);
+  const [partition] = cluster.findTopicPartitionMetadata(TOPIC);
+  const broker = await cluster.findBroker({ nodeId: String(partition?.leader) });
+  const { responses } = await broker.fetch({
+    ...{ maxWaitTime: 1_000, minBytes: 1, maxBytes: 1_000_000, rackId: "" },
+    topics: [
+      { topic: TOPIC, partitions: [{ partition: 0, fetchOffset: offset, maxBytes: 1_000_000 }] },
+    ],
+  });
+  await cluster.disconnect();
+  const messages = responses[0]?.partitions[0]?.messages ?? [];
+  return messages.find((message) => Number(message.offset) === offset);
+}
+
+interface KafkajsMessage {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+  readonly timestamp: string;
+  readonly offset: string;
+}
+
+interface KafkajsCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findTopicPartitionMetadata(topic: string): { leader: number }[];
+  findBroker(options: { nodeId: string }): Promise<{
+    fetch(
+      request: object,
+    ): Promise<{ responses: { partitions: { messages: KafkajsMessage[] }[] }[] }>;
+  }>;
+}
+
+/** Its consumer's own Fetch, without the group that its stream would join. */
+async function fetchByPlatformatic(offset: number): Promise<Seen | undefined> {
+  const consumer = new PlatformaticConsumer({
+    clientId: "platformatic",
+    bootstrapBrokers: [service.kafka],
+    groupId: "none",
+  });
+  consumer.topics.track(TOPIC);
+  const topic = (await consumer.metadata({ topics: [TOPIC] })).topics.get(TOPIC);
+  if (topic === undefined) throw new Error("the topic is not there");
+  const { responses } = await consumer.fetch({
+    node: topic.partitions[0]?.leader ?? -1,
+    ...{ maxWaitTime: 1_000, minBytes: 1, maxBytes: 1_000_000 },
+    topics: [
+      {
+        topicId: topic.id,
+        partitions: [
+          {
+            ...{ partition: 0, fetchOffset: BigInt(offset), partitionMaxBytes: 1_000_000 },
+            ...{ currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
+          },
+        ],
+      },
+    ],
+  });
+  await consumer.close(true);
+  const batches = responses[0]?.partitions[0]?.records ?? [];
+  const text = (bytes: Buffer | null | undefined) => bytes?.toString() ?? null;
+  for (const batch of batches) {
+    for (const record of batch.records) {
+      const at = Number(batch.firstOffset) + record.offsetDelta;
+      if (at !== offset) continue;
+      return {
+        key: text(record.key),
+        value: text(record.value),
+        headers: [...record.headers].map(([name, value]) => [text(name) ?? "", text(value) ?? ""]),
+        timestamp: Number(batch.firstTimestamp + BigInt(record.timestampDelta)),
+        offset: at,
+      };
+    }
+  }
+  return undefined;
+}
 
 beforeAll(async () => {
   service = await startService();
@@ -201,9 +361,9 @@ describe("a record written by", () => {
         timestamp: BASE_MS + i * 1_000 + 123,
         offset: end?.offset ?? 0,
       };
-      await write(record);
+      const expected = { ...record, ...(await write(record)) };
       for (const [reader, read] of Object.entries(readers)) {
-        expect(await read(record), `${writer} → ${reader}`).toEqual(record);
+        expect(await read(record), `${writer} → ${reader}`).toEqual(expected);
       }
     });
   }
