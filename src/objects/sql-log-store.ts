@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS checkpoint (part INTEGER PRIMARY KEY, data BLOB NOT N
 /** Rows whose sizes are looked up at once, and bytes read by one query, when a reader scans. */
 const SCAN_ROWS = 64;
 const SCAN_BYTES = 512 * 1024;
+/** A chunk larger than this is kept for its reader, who takes it in slices. */
+const COLD_BYTES_MIN = SCAN_BYTES / 4;
 
 type InfoRow = {
   id: number;
@@ -36,9 +38,11 @@ type InfoRow = {
   appended_at_ms: number;
 };
 type SizedRow = InfoRow & { bytes: number };
+type WholeRow = InfoRow & { data: ArrayBuffer };
 
 const INFO = "id, last_offset, segment_base, running_max_timestamp, appended_at_ms";
 const LAST_AT = `SELECT ${INFO} FROM chunk WHERE id < ? ORDER BY id DESC LIMIT 1`;
+const LAST_WHOLE_AT = `SELECT ${INFO}, data FROM chunk WHERE id < ? ORDER BY id DESC LIMIT 1`;
 const SCAN = `SELECT ${INFO}, length(data) AS bytes FROM chunk WHERE id >= ? ORDER BY id LIMIT ${SCAN_ROWS}`;
 const DATA = "SELECT data FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id";
 const INSERT = "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)";
@@ -68,7 +72,10 @@ export class SqlLogStore implements LogStore {
     const first = this.#tail[0];
     if (first !== undefined && first.baseOffset <= offset) {
       this.#throwIfStale();
-      for (const chunk of this.#tail) if (chunk.lastOffset >= offset) yield chunk;
+      for (let at = this.#tailIndexOf(offset); at < this.#tail.length; at++) {
+        const chunk = this.#tail[at];
+        if (chunk !== undefined) yield chunk;
+      }
       return;
     }
     if (this.#cold !== null && holds(this.#cold, offset)) {
@@ -78,10 +85,38 @@ export class SqlLogStore implements LogStore {
       yield* this.#scan((lastOffset + 1) * CHUNK_PARTS_MAX);
       return;
     }
-    const at = this.chunkInfoAt(offset);
-    if (at === null) yield* this.#scan(0);
-    else if (at.lastOffset < offset) yield* this.#scan((at.lastOffset + 1) * CHUNK_PARTS_MAX);
-    else yield* this.#scan(at.baseOffset * CHUNK_PARTS_MAX);
+    const chunk = this.#chunkAt(offset);
+    if (chunk !== null && chunk.lastOffset >= offset) yield this.#remembered(chunk);
+    yield* this.#scan(chunk === null ? 0 : (chunk.lastOffset + 1) * CHUNK_PARTS_MAX);
+  }
+
+  /** Of the first chunk in the tail that ends at or after `offset`. */
+  #tailIndexOf(offset: number): number {
+    let low = 0;
+    let high = this.#tail.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#tail[middle]?.lastOffset ?? Infinity) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The last chunk whose base offset is at or before `offset`: one query, if it is one row. */
+  #chunkAt(offset: number): StoredChunk | null {
+    const row = this.#sql.exec<WholeRow>(LAST_WHOLE_AT, idAfter(offset)).toArray()[0];
+    if (row === undefined) return null;
+    const info = infoOf(row);
+    const first = info.baseOffset * CHUNK_PARTS_MAX;
+    if (row.id === first) return { ...info, data: new Uint8Array(row.data) };
+    const parts = this.#sql.exec<{ data: ArrayBuffer }>(DATA, first, row.id).toArray();
+    return { ...info, data: concatBytes(parts.map(({ data }) => new Uint8Array(data))) };
+  }
+
+  /** A large chunk is read in slices: its reader comes back for the next one. */
+  #remembered(chunk: StoredChunk): StoredChunk {
+    if (chunk.data.byteLength > COLD_BYTES_MIN) this.#cold = chunk;
+    return chunk;
   }
 
   /**
@@ -128,15 +163,12 @@ export class SqlLogStore implements LogStore {
       const [row, part] = [rows[0], parts[0]];
       assert(row !== undefined && part !== undefined, "a chunk has a row");
       const data = parts.length === 1 ? part : concatBytes(parts);
-      const chunk = { ...infoOf(row), data };
-      if (data.byteLength > SCAN_BYTES / 4) this.#cold = chunk;
-      yield chunk;
+      yield this.#remembered({ ...infoOf(row), data });
     }
   }
 
   chunkInfoAt(offset: number): ChunkInfo | null {
-    const bound = (Math.min(offset, OFFSET_MAX) + 1) * CHUNK_PARTS_MAX;
-    const row = this.#sql.exec<InfoRow>(LAST_AT, bound).toArray()[0];
+    const row = this.#sql.exec<InfoRow>(LAST_AT, idAfter(offset)).toArray()[0];
     return row === undefined ? null : infoOf(row);
   }
 
@@ -218,6 +250,11 @@ export class SqlLogStore implements LogStore {
   #write(statement: string, ...bindings: (number | ArrayBuffer)[]): void {
     this.#rowsWritten += this.#sql.exec(statement, ...bindings).rowsWritten;
   }
+}
+
+/** Above every row of the chunks that start at or before `offset`. */
+function idAfter(offset: number): number {
+  return (Math.min(offset, OFFSET_MAX) + 1) * CHUNK_PARTS_MAX;
 }
 
 function holds(chunk: StoredChunk, offset: number): boolean {
