@@ -31,7 +31,7 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   const startedAt = performance.now();
-  const vars = accessVars(options.host, process.env.KEDGE_API_KEY);
+  const vars = workerVars(options.host);
   const dataFolder = resolve(options.data);
   await claimPort(options.host, options.port, "--port");
   await claimPort(KAFKA_HOST, options.kafkaPort, "--kafka-port");
@@ -45,7 +45,7 @@ async function serve(options: ServeOptions): Promise<void> {
   };
   try {
     // Loaded only here: miniflare takes half a second, which no other command should pay.
-    const { startRuntime } = await import("../local/runtime.ts");
+    const { startRuntime } = await loadRuntime();
     runtime = await startRuntime({
       configFile: resolve(packageRoot(), "wrangler.toml"),
       dataFolder,
@@ -58,7 +58,7 @@ async function serve(options: ServeOptions): Promise<void> {
       url: runtime.url,
       host: KAFKA_HOST,
       port: options.kafkaPort,
-      apiKey: process.env.KEDGE_API_KEY ?? null,
+      apiKey: vars.KEDGE_API_KEY ?? null,
       brokerIds: DEFAULT_BROKER_IDS,
       advertised: null,
       log: (line) => console.error(`gateway: ${line}`),
@@ -69,21 +69,48 @@ async function serve(options: ServeOptions): Promise<void> {
   }
   stopOnSignals(stop);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  console.log(greeting(runtime.url, gateway.address, dataFolder, options.host, seconds));
+  console.log(greeting(runtime.url, gateway.address, dataFolder, "KEDGE_OPEN" in vars, seconds));
 }
 
-/** Open to whoever asks on the loopback interface alone; anywhere else a key is asked for. */
-function accessVars(host: string, apiKey: string | undefined): Record<string, string> {
-  if (isLoopback(host)) {
-    return { KEDGE_OPEN: "loopback", ...(apiKey ? { KEDGE_API_KEY: apiKey } : {}) };
-  }
-  if (!apiKey) {
+async function loadRuntime(): Promise<typeof import("../local/runtime.ts")> {
+  try {
+    return await import("../local/runtime.ts");
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code;
+    if (missing !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new Error(
-      `--host ${host} would let the network in without a key: set KEDGE_API_KEY in the environment ` +
-        "first, or leave --host out to serve this machine only",
+      "the local runtime is not installed: run `npm install --save-dev miniflare esbuild`, or serve " +
+        "from a checkout of Kedge",
     );
   }
-  return { KEDGE_API_KEY: apiKey };
+}
+
+/** Variables of the Worker that the environment may set; the others come from wrangler.toml. */
+const FROM_ENVIRONMENT = [
+  "KEDGE_API_KEY",
+  "KEDGE_CLUSTER_ID",
+  "KEDGE_CORS_ORIGINS",
+  "KEDGE_PARTITIONER",
+  "KEDGE_BROKER_CONFIG",
+];
+
+/**
+ * Without a key, open to whoever asks on the loopback interface, and there only.
+ *
+ * @throws Error when the network would be let in without a key.
+ */
+function workerVars(host: string): Record<string, string> {
+  const vars: Record<string, string> = {};
+  for (const name of FROM_ENVIRONMENT) {
+    const value = process.env[name];
+    if (value) vars[name] = value;
+  }
+  if (vars.KEDGE_API_KEY !== undefined) return vars;
+  if (isLoopback(host)) return { ...vars, KEDGE_OPEN: "loopback" };
+  throw new Error(
+    `--host ${host} would let the network in without a key: set KEDGE_API_KEY in the environment ` +
+      "first, or leave --host out to serve this machine only",
+  );
 }
 
 /**
@@ -108,8 +135,14 @@ function stopOnSignals(stop: () => Promise<void>): void {
   onLauncherGone(onSignal);
 }
 
-function greeting(url: string, kafka: string, data: string, host: string, seconds: string): string {
-  const access = isLoopback(host) ? "open to this machine only" : "API key needed";
+function greeting(
+  url: string,
+  kafka: string,
+  data: string,
+  open: boolean,
+  seconds: string,
+): string {
+  const access = open ? "open to this machine only" : "API key needed";
   return [
     `Kedge is up after ${seconds} s.`,
     "",
