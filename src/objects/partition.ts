@@ -14,7 +14,8 @@ import type {
   ReadResult,
 } from "../broker/ports.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
-import { APPEND_IN_FLIGHT_BYTES_MAX } from "../constants.ts";
+import type { PartitionInfo } from "../cluster/types.ts";
+import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
 import type { Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
@@ -67,6 +68,7 @@ export class Partition extends DurableObject<Env> {
     if (core === null) return REFUSED_APPEND;
     const { batch } = request;
     const size = batch.byteLength;
+    if (size > MAX_MESSAGE_BYTES_LIMIT) return oversizeAppend(size);
     if (this.#inFlightBytes + size > APPEND_IN_FLIGHT_BYTES_MAX) return THROTTLED_APPEND;
     this.#inFlightBytes += size;
     try {
@@ -89,11 +91,14 @@ export class Partition extends DurableObject<Env> {
     const epochError = machine.checkLeaderEpoch(request.currentLeaderEpoch);
     if (epochError !== ErrorCode.NONE) return refusedRead(epochError);
     const { fetchOffset } = request;
-    if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
-      return refusedRead(ErrorCode.OFFSET_OUT_OF_RANGE, log.logStartOffset);
-    }
     const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
     const divergingEpoch = divergence(log, request);
+    // A reader past the end learns from its last epoch where to go back to, if the log can place it.
+    const placed =
+      divergingEpoch === null ? fetchOffset <= logEndOffset : divergingEpoch.epoch >= 0;
+    if (fetchOffset < logStartOffset || !placed) {
+      return refusedRead(ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset);
+    }
     const upperBound = request.readCommitted ? lastStableOffset : highWatermark;
     const records =
       divergingEpoch !== null || fetchOffset >= upperBound
@@ -196,8 +201,12 @@ export class Partition extends DurableObject<Env> {
   async #askCatalogue(): Promise<Core | null> {
     const { clusterId, topicId, partition, brokerId } = this.#address;
     const catalogue = createCatalogue(this.env.CATALOGUE);
-    const topics = await catalogue.topicsById(clusterId, [topicId], { fresh: true });
-    const state = topics.get(topicId)?.partitions[partition];
+    const read = async (fresh: boolean): Promise<PartitionInfo | undefined> => {
+      const topics = await catalogue.topicsById(clusterId, [topicId], { fresh });
+      return topics.get(topicId)?.partitions[partition];
+    };
+    // What this isolate read lately serves the thousand objects of a new topic with one query.
+    const state = (await read(false)) ?? (await read(true));
     if (state === undefined || !state.replicas.includes(brokerId)) return null;
     const identity: Identity = { leaderEpoch: state.leaderEpoch };
     this.ctx.storage.kv.put(IDENTITY, identity);
@@ -220,6 +229,15 @@ const THROTTLED_APPEND: AppendResult = {
   errorMessage: `the partition has ${APPEND_IN_FLIGHT_BYTES_MAX} bytes of produces under way: send again a little later`,
 };
 
+/** Whatever the topic's configs say: the rows of one batch hold no more. */
+function oversizeAppend(size: number): AppendResult {
+  return {
+    ...REFUSED_APPEND,
+    errorCode: ErrorCode.MESSAGE_TOO_LARGE,
+    errorMessage: `the batch has ${size} bytes, a partition takes at most ${MAX_MESSAGE_BYTES_LIMIT}: send smaller batches`,
+  };
+}
+
 /** Kafka answers an error with -1 in every offset, but names the log start when it knows it. */
 function refusedRead(errorCode: number, logStartOffset = -1): ReadResult {
   return {
@@ -237,7 +255,10 @@ function refusedOffset(errorCode: number): ListOffsetResult {
   return { errorCode, timestamp: -1, offset: -1, leaderEpoch: -1 };
 }
 
-/** KIP-595: the reader's last epoch ended elsewhere than it believes, so it must truncate first. */
+/**
+ * KIP-595: the reader's last epoch ended elsewhere than it believes, so it must truncate first.
+ * (-1, -1) when the log does not know that epoch (Partition.readRecords).
+ */
 function divergence(
   log: PartitionLog,
   { lastFetchedEpoch, fetchOffset }: ReadRequest,

@@ -10,8 +10,9 @@ import type { Env } from "../env.ts";
 import type { Partition } from "./partition.ts";
 import { partitionName } from "./partition-name.ts";
 
-/** Objects opened or destroyed at the same time: enough to be quick, few enough to be polite. */
-const CONCURRENCY = 16;
+/** Objects opened or destroyed at the same time, and the pause after them: others are to be served. */
+const WAVE_OBJECTS = 8;
+const WAVE_PAUSE_MS = 2;
 const HINTS: ReadonlySet<string> = new Set<DurableObjectLocationHint>([
   "wnam",
   "enam",
@@ -38,12 +39,14 @@ export function createPartitionsPort(env: Env, catalogue: CataloguePort): Partit
     const addresses = partitions.flatMap(({ partition, replicas }) =>
       replicas.map((brokerId) => ({ clusterId, topicId: topic.topicId, partition, brokerId })),
     );
-    const worker = async (): Promise<void> => {
-      for (let next = addresses.pop(); next !== undefined; next = addresses.pop()) {
-        await what(await stubOf(env.PARTITION, catalogue, next));
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    for (let from = 0; from < addresses.length; from += WAVE_OBJECTS) {
+      const wave = addresses.slice(from, from + WAVE_OBJECTS);
+      await Promise.all(
+        wave.map(async (address) => what(await stubOf(env.PARTITION, catalogue, address))),
+      );
+      // A pause, and not just a turn: the local runtime serves its sockets when nothing else is due.
+      if (from + WAVE_OBJECTS < addresses.length) await pause(WAVE_PAUSE_MS);
+    }
   };
   return {
     at,
@@ -64,6 +67,10 @@ async function stubOf(
   return hint !== undefined && isHint(hint)
     ? namespace.getByName(name, { locationHint: hint })
     : namespace.getByName(name);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function isHint(hint: string): hint is DurableObjectLocationHint {
