@@ -76,6 +76,19 @@ describe("a frame", () => {
     expect(await dispatchFrame(ctx, buffer.subarray(5, 5 + request.length))).toEqual(expected);
   });
 
+  test("with bytes after the body is answered: librdkafka asks for all topics with three too many", async () => {
+    // Captured from librdkafka 2.16.0 (its issue 5049). Kafka 4.2's parser leaves the three unread.
+    const frame = Buffer.from("000000190003000d00000003000772646b61666b610000000000010000", "hex");
+    const { ctx } = brokerUnderTest();
+    const topics = [
+      { name: "t1", numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] },
+    ];
+    await call(ctx, createTopicsApi, { topics, timeoutMs: 1000 });
+    const reply = (await dispatchFrame(ctx, frame)) ?? frame;
+    const { body } = decodeResponseFrame(metadataApi, 13, reply);
+    expect(body.topics.map(({ name }) => name)).toEqual(["t1"]);
+  });
+
   test("every handler answers each of its versions", async () => {
     const request = {
       ...{ topics: [], topicNames: [], topicData: [], forgottenTopicsData: [] },
@@ -132,16 +145,6 @@ describe("the connection is closed over", () => {
     const error = await rejection(cut);
     expect(error.message).toContain("Metadata version 9: the request cannot be read: ");
     expect(error.internal).toBe(false);
-  });
-
-  test("bytes after the body", async () => {
-    const request = encodeRequestFrame(metadataApi, 9, 1, null, EMPTY_METADATA);
-    const long = concatBytes([request, new Uint8Array(3)]);
-    new DataView(long.buffer).setInt32(0, long.length - 4);
-    const error = await rejection(long);
-    expect(error.message).toBe(
-      "Metadata version 9: 3 bytes are left over after the body of the request",
-    );
   });
 
   test("a header that is not there", async () => {
