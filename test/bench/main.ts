@@ -36,6 +36,10 @@ async function bench(): Promise<void> {
   const startedAt = performance.now();
   progress("starting Kedge and the floor in one workerd");
   const service = await startService(inspectorPort);
+  // Gigabytes: the data goes too when the bench is broken off.
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => void service.stop().finally(() => process.exit(130)));
+  }
   const generator = new LoadGenerator();
   const figures: Figure[] = [];
   try {
