@@ -88,6 +88,8 @@ async function reasonNotThere(url: string): Promise<string | null> {
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    // Ports such as 1 and 25 are refused by fetch itself.
+    if (cause instanceof Error && cause.message === "bad port") return cause.message;
     return NOBODY_THERE.has(code) ? code : null;
   }
 }

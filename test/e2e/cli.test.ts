@@ -38,7 +38,9 @@ describe("kedge topics", () => {
     );
     expect(await ok("topics --create --topic t1 --if-not-exists")).toBe("");
     expect(await ok("topics --list")).toBe("t1\n");
-    const [topic, ...partitions] = (await ok("topics --describe --topic t1")).trimEnd().split("\n");
+    const [topic, ...partitions] = (await ok("topics --describe --topic t1"))
+      .split("\n")
+      .slice(0, -1);
     expect(topic).toMatch(
       /^Topic: t1\tTopicId: [\w-]{22}\tPartitionCount: 3\tReplicationFactor: 1\tConfigs: /,
     );
@@ -74,7 +76,9 @@ describe("kedge topics", () => {
     expect(await fails("topics --list --bootstrap-server localhost:9092")).toContain(
       "--bootstrap-server http://127.0.0.1:8787",
     );
-    expect(await fails("topics --list --bootstrap-server http://127.0.0.1:9")).toContain("9");
+    expect(await fails("topics --list --bootstrap-server http://127.0.0.1:59999")).toContain(
+      "nothing listens at http://127.0.0.1:59999",
+    );
     expect(await fails("topics --frobnicate")).toContain("unknown option '--frobnicate'");
   });
 });
