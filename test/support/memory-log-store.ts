@@ -3,11 +3,13 @@
  * SQLite. `copy` lets the simulator lose what was not yet durable.
  */
 import { CHUNK_BYTES_MAX } from "../../src/constants.ts";
+import { cutChunk } from "../../src/log/chunk.ts";
 import type { ChunkInfo, LogStore, StoredChunk } from "../../src/log/log-store.ts";
 
 export class MemoryLogStore implements LogStore {
   #chunks: StoredChunk[] = [];
   #checkpoint: Uint8Array | null = null;
+  #previousCheckpoint: Uint8Array | null = null;
   #rowsWritten = 0;
 
   *chunksFrom(offset: number): Generator<StoredChunk> {
@@ -20,6 +22,10 @@ export class MemoryLogStore implements LogStore {
 
   checkpoint(): Uint8Array | null {
     return this.#checkpoint;
+  }
+
+  previousCheckpoint(): Uint8Array | null {
+    return this.#previousCheckpoint;
   }
 
   firstOffset(): number | null {
@@ -40,6 +46,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   putCheckpoint(bytes: Uint8Array): void {
+    this.#previousCheckpoint = this.#checkpoint;
     this.#checkpoint = bytes.slice();
     this.#rowsWritten += Math.ceil(bytes.byteLength / CHUNK_BYTES_MAX);
   }
@@ -48,6 +55,16 @@ export class MemoryLogStore implements LogStore {
     const kept = this.#chunks.filter((chunk) => chunk.baseOffset >= offset);
     this.#rowsWritten += this.#chunks.length - kept.length;
     this.#chunks = kept;
+  }
+
+  deleteFrom(offset: number): void {
+    const kept = this.#chunks.filter((chunk) => chunk.baseOffset < offset);
+    this.#rowsWritten += this.#chunks.length - kept.length;
+    this.#chunks = kept;
+    const last = kept.at(-1);
+    if (last === undefined || last.lastOffset < offset) return;
+    kept.pop();
+    this.putChunk(cutChunk(last, offset));
   }
 
   rowsWritten(): number {
@@ -59,6 +76,7 @@ export class MemoryLogStore implements LogStore {
     const copy = new MemoryLogStore();
     copy.#chunks = [...this.#chunks];
     copy.#checkpoint = this.#checkpoint;
+    copy.#previousCheckpoint = this.#previousCheckpoint;
     copy.#rowsWritten = this.#rowsWritten;
     return copy;
   }
