@@ -83,7 +83,13 @@ describe("order and durability", () => {
         appendedAtMs: NOW,
         incarnation: 0,
       });
-      const fact = { kind: "batch", batch: batchAt(offset), segmentBase: 0, appendedAtMs: NOW };
+      const fact = {
+        kind: "batch",
+        batch: batchAt(offset),
+        segmentBase: 0,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      };
       expect(() => log.apply({ ...fact, kind: "batch" })).toThrow(`batch at ${offset}, end 1`);
       expect(log.logEndOffset).toBe(1);
     }
@@ -255,7 +261,13 @@ describe("segments and bytes", () => {
     const limit = 3 * size;
     for (let i = 0; i < 7; i++) {
       const segmentBase = log.segmentFor(size, limit);
-      log.apply({ kind: "batch", batch: batchAt(i), segmentBase, appendedAtMs: NOW + i });
+      log.apply({
+        kind: "batch",
+        batch: batchAt(i),
+        segmentBase,
+        appendedAtMs: NOW + i,
+        incarnation: 0,
+      });
     }
     expect(log.segments).toEqual([
       { baseOffset: 0, bytes: limit, maxTimestamp: NOW, firstAppendedAtMs: NOW },
