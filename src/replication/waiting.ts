@@ -53,14 +53,17 @@ export class Waiting {
     });
   }
 
-  /** REP36: `lowWatermark` is the lowest log start among the replicas that count. */
+  /**
+   * REP36: `lowWatermark` is the lowest log start among the replicas that count. This turn may be the
+   * one that moves the leader's.
+   */
   settleDeletes(nowMs: number, lowWatermark: number, out: ReplicaEffects): void {
     if (this.#deletes.length === 0) return;
     this.#deletes = this.#deletes.filter(({ to, offset, deadlineMs }) => {
       if (lowWatermark < offset && deadlineMs > nowMs) return true;
       const late = lowWatermark < offset;
       const errorCode = late ? ErrorCode.REQUEST_TIMED_OUT : ErrorCode.NONE;
-      out.ready.push({
+      out.replies.push({
         to,
         reply: { kind: "deleteRecords", errorCode, lowWatermark: late ? -1 : lowWatermark },
       });
