@@ -203,8 +203,10 @@ export class PartitionLog {
     this.#unstored = [];
     this.#storedEnd = Math.min(this.#storedEnd, offset);
     this.#runs = this.#runs.filter((run) => run.startOffset < offset);
+    const producers = this.producers.before(this.#firstStored);
     this.epochs = new EpochCache();
     this.producers = new ProducerStates();
+    for (const entry of producers) this.producers.restore(entry);
     this.segments = [];
     this.#logEndOffset = this.#firstStored;
     if (this.#store !== null) this.#rebuild(this.#store);
@@ -221,7 +223,11 @@ export class PartitionLog {
   #rebuild(store: LogStore): void {
     for (const bytes of [store.checkpoint(), store.previousCheckpoint()]) {
       const checkpoint = bytes === null ? null : decodeCheckpoint(bytes);
-      if (checkpoint === null || checkpoint.logEndOffset > this.#storedEnd) continue;
+      if (checkpoint === null) continue;
+      const { logEndOffset } = checkpoint;
+      // Older than the first row: what came between is gone.
+      if (logEndOffset > this.#storedEnd || logEndOffset < this.#firstStored) continue;
+      this.producers = new ProducerStates();
       this.#restoreSoft(checkpoint);
       break;
     }
@@ -244,7 +250,8 @@ export class PartitionLog {
     this.epochs = new EpochCache();
     this.segments = [];
     this.producers = new ProducerStates();
-    for (const entry of producers) this.producers.restore(structuredCopy(entry));
+    for (const entry of producers)
+      this.producers.restore({ ...entry, batches: [...entry.batches] });
   }
 
   #applyLogStart(offset: number): void {
@@ -322,9 +329,4 @@ export class PartitionLog {
     }
     assert(this.#logEndOffset === chunk.lastOffset + 1, "a chunk ends where its row says");
   }
-}
-
-/** A copy that the other side of a message cannot change. */
-function structuredCopy(entry: ProducerEntry): ProducerEntry {
-  return { ...entry, batches: [...entry.batches] };
 }

@@ -49,6 +49,16 @@ export class ProducerStates {
     this.#entries.set(entry.producerId, entry);
   }
 
+  /** What was known when the log ended at `offset`, as far as it is still remembered; copies. */
+  before(offset: number): ProducerEntry[] {
+    const known: ProducerEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      const batches = entry.batches.filter((batch) => batch.baseOffset < offset);
+      if (batches.length > 0) known.push({ ...entry, batches });
+    }
+    return known;
+  }
+
   /** Decides on a batch before it is appended; changes nothing. */
   check(
     nowMs: number,

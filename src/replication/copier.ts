@@ -1,7 +1,6 @@
 /** The leader brings its followers up to its log end and keeps them there (REP10, REP13 to REP18). */
 import { assert } from "../lib/assert.ts";
 import type { LogFact } from "../log/partition-log.ts";
-import type { ProducerEntry } from "../log/producer-state.ts";
 import type { ReplicaCore } from "./core.ts";
 import type { ReplicaMessage, ReplicateReply, ReplicateRequest } from "./messages.ts";
 import { Progress } from "./progress.ts";
@@ -149,7 +148,7 @@ export class Copier {
       assert(previous !== null, `the leader knows who wrote ${offset - 1}`);
       return { previous, producers: null };
     }
-    return { previous: null, producers: mayRestart ? producersAt(this.#core, offset) : null };
+    return { previous: null, producers: mayRestart ? log.producers.before(offset) : null };
   }
 
   nudge(): void {
@@ -176,14 +175,4 @@ export class Copier {
     }
     return earliest;
   }
-}
-
-/** What the log knew of its producers when it ended at `offset`, as far as it still remembers. */
-function producersAt({ log }: ReplicaCore, offset: number): ProducerEntry[] {
-  const entries: ProducerEntry[] = [];
-  for (const entry of log.producers.entries()) {
-    const batches = entry.batches.filter((batch) => batch.baseOffset < offset);
-    if (batches.length > 0) entries.push({ ...entry, batches });
-  }
-  return entries;
 }

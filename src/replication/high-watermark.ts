@@ -4,6 +4,7 @@ export interface CommitView {
   readonly highWatermark: number;
   /** Of the leader's own log, what is durable. */
   readonly durableEnd: number;
+  readonly logEndOffset: number;
   readonly leader: number;
   /** Members of the ISR before and after a change under way (KIP-497). */
   readonly maximalIsr: readonly number[];

@@ -205,6 +205,7 @@ export class Leader {
     const highWatermark = rules.highWatermarkOf({
       highWatermark: log.highWatermark,
       durableEnd: this.#durableEnd,
+      logEndOffset: log.logEndOffset,
       leader: brokerId,
       maximalIsr: this.isr.maximal(this.partition),
       isr,

@@ -13,11 +13,27 @@ export class MemoryLogStore implements LogStore {
   #rowsWritten = 0;
 
   *chunksFrom(offset: number): Generator<StoredChunk> {
-    for (const chunk of this.#chunks) if (chunk.lastOffset >= offset) yield chunk;
+    const chunks = this.#chunks;
+    const at = this.#lastAtOrBefore(offset);
+    for (let i = Math.max(at, 0); i < chunks.length; i++) {
+      const chunk = chunks[i];
+      if (chunk !== undefined && chunk.lastOffset >= offset) yield chunk;
+    }
   }
 
   chunkInfoAt(offset: number): ChunkInfo | null {
-    return this.#chunks.findLast((chunk) => chunk.baseOffset <= offset) ?? null;
+    return this.#chunks[this.#lastAtOrBefore(offset)] ?? null;
+  }
+
+  /** Position of the last chunk whose base offset is at or before `offset`, -1 when there is none. */
+  #lastAtOrBefore(offset: number): number {
+    let [low, high] = [0, this.#chunks.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#chunks[middle]?.baseOffset ?? Infinity) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 
   checkpoint(): Uint8Array | null {
@@ -74,10 +90,14 @@ export class MemoryLogStore implements LogStore {
   /** A copy that later writes do not touch. */
   copy(): MemoryLogStore {
     const copy = new MemoryLogStore();
-    copy.#chunks = [...this.#chunks];
-    copy.#checkpoint = this.#checkpoint;
-    copy.#previousCheckpoint = this.#previousCheckpoint;
-    copy.#rowsWritten = this.#rowsWritten;
+    copy.copyFrom(this);
     return copy;
+  }
+
+  protected copyFrom(other: MemoryLogStore): void {
+    this.#chunks = [...other.#chunks];
+    this.#checkpoint = other.#checkpoint;
+    this.#previousCheckpoint = other.#previousCheckpoint;
+    this.#rowsWritten = other.#rowsWritten;
   }
 }
