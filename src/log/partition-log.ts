@@ -150,7 +150,7 @@ export class PartitionLog {
   termAt(offset: number): Term | null {
     if (offset < this.#logStartOffset || offset >= this.#logEndOffset) return null;
     const run = this.#runs.findLast((entry) => entry.startOffset <= offset);
-    if (run !== undefined) return run;
+    if (run !== undefined) return { leaderEpoch: run.leaderEpoch, incarnation: run.incarnation };
     const chunk = this.#store?.chunkInfoAt(offset) ?? null;
     if (chunk === null || chunk.lastOffset < offset) return null;
     return { leaderEpoch: this.epochs.epochAt(offset), incarnation: chunk.incarnation };
@@ -172,8 +172,15 @@ export class PartitionLog {
     assert(baseOffset + lastOffsetDelta < OFFSET_MAX, "offsets stay exact");
     let segment = this.activeSegment;
     if (segment === undefined || segment.baseOffset !== segmentBase) {
-      assert(segmentBase === baseOffset, "a segment starts with its first batch");
-      segment = { baseOffset, bytes: 0, maxTimestamp: -1, firstAppendedAtMs: appendedAtMs };
+      // The first segment's first rows may be deleted, and the log built anew from what is left.
+      const isFirst = segment === undefined && segmentBase < baseOffset;
+      assert(isFirst || segmentBase === baseOffset, "a segment starts with its first batch");
+      segment = {
+        baseOffset: segmentBase,
+        bytes: 0,
+        maxTimestamp: -1,
+        firstAppendedAtMs: appendedAtMs,
+      };
       this.segments.push(segment);
     }
     segment.bytes += batchSizeInBytes(bytes, at);

@@ -74,10 +74,12 @@ export class Copier {
 
   /** REP13: where both logs may still agree, below `offset`. */
   #searchBack(follower: Progress, offset: number, reply: Mismatch): void {
-    if (offset <= follower.acknowledged) return;
     const { log } = this.#core;
     let next = reply.logEndOffset;
-    if (next >= offset) {
+    if (offset <= follower.acknowledged) {
+      // It was overtaken by what it is waiting for: the logs agree, this message alone was in vain.
+      next = follower.acknowledged;
+    } else if (next >= offset) {
       const theirs = reply.epochEnd;
       const ours = log.epochs.endOffsetFor(theirs.epoch, log.logEndOffset);
       next = Math.min(theirs.endOffset, ours.endOffset);

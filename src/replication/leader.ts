@@ -184,8 +184,9 @@ export class Leader {
   }
 
   /** What follows from all inputs of the turn. True: read the catalogue. */
-  endTurn(nowMs: number, logStartMoved: boolean, out: ReplicaEffects): boolean {
+  endTurn(nowMs: number, out: ReplicaEffects): boolean {
     if (this.#isUnsettled) this.open(nowMs, out);
+    this.#takeLogStart(out);
     let doubtful = this.copier.expire(nowMs);
     if (this.#opened && this.isr.maintain(nowMs, this.partition, this.#termStart, out)) {
       doubtful = true;
@@ -193,10 +194,21 @@ export class Leader {
     this.#advance();
     this.#settle(nowMs, out);
     // See "Turns" in SPEC.md.
-    const early = this.#termDurable && !logStartMoved;
+    const early = this.#termDurable && !out.facts.some(({ kind }) => kind === "logStart");
     if (this.#opened) this.copier.send(nowMs, early ? out.early : out.messages);
     this.copier.endTurn();
     return doubtful;
+  }
+
+  /** REP18: records that a former leader deleted are not to come back. */
+  #takeLogStart(out: ReplicaEffects): void {
+    const { log } = this.#core;
+    let offset = log.logStartOffset;
+    for (const { logStartOffset } of this.copier.followers) {
+      offset = Math.max(offset, logStartOffset);
+    }
+    offset = Math.min(offset, log.highWatermark);
+    if (offset > log.logStartOffset) this.#core.emit({ kind: "logStart", offset }, out);
   }
 
   #advance(): void {

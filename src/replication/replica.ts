@@ -135,9 +135,8 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
 
   /** Once a turn, after its inputs: whatever follows from all of them together. */
   endTurn(nowMs: number, out: ReplicaEffects): void {
-    const logStartMoved = out.facts.some((fact) => fact.kind === "logStart");
-    if (logStartMoved) this.#trimDue = true;
-    if (this.#leader?.endTurn(nowMs, logStartMoved, out) === true) this.#rowWanted = true;
+    if (this.#leader?.endTurn(nowMs, out) === true) this.#rowWanted = true;
+    if (out.facts.some(({ kind }) => kind === "logStart")) this.#trimDue = true;
     this.#keepHighWatermark(nowMs, out);
     this.#trim(out);
     this.#readRow(nowMs, out);

@@ -29,31 +29,33 @@ function run(seed: number): ClusterOutcome {
 if (values.seed !== undefined) {
   const outcome = run(Number(values.seed));
   console.log(outcome.trace.join("\n"));
-  for (const violation of outcome.violations) console.error(`VIOLATION ${violation}`);
-  process.exit(outcome.violations.length > 0 ? 1 : 0);
+  for (const violation of outcome.violations) console.log(`VIOLATION ${violation}`);
+  process.exitCode = outcome.violations.length > 0 ? 1 : 0;
+} else {
+  runMany(Number(values.from), Number(values.seeds));
 }
 
-const from = Number(values.from);
-const seeds = Number(values.seeds);
-const started = performance.now();
-const failed: number[] = [];
-let [batches, epochs, crashes, slowestMs] = [0, 0, 0, 0];
-for (let seed = from; seed < from + seeds; seed++) {
-  const outcome = run(seed);
-  batches += outcome.batches;
-  epochs += outcome.leaderEpochs;
-  crashes += outcome.crashes;
-  slowestMs = Math.max(slowestMs, outcome.convergedAfterMs);
-  if (outcome.violations.length === 0) continue;
-  failed.push(seed);
-  console.error(`seed ${seed}: ${outcome.violations[0]}`);
-  console.error(`  replay: npm run sim -- --seed ${seed}${values.unclean ? " --unclean" : ""}`);
-  if (failed.length >= 20) break;
+function runMany(from: number, seeds: number): void {
+  const started = performance.now();
+  const failed: number[] = [];
+  let [batches, epochs, crashes, slowestMs] = [0, 0, 0, 0];
+  for (let seed = from; seed < from + seeds; seed++) {
+    const outcome = run(seed);
+    batches += outcome.batches;
+    epochs += outcome.leaderEpochs;
+    crashes += outcome.crashes;
+    slowestMs = Math.max(slowestMs, outcome.convergedAfterMs);
+    if (outcome.violations.length === 0) continue;
+    failed.push(seed);
+    console.error(`seed ${seed}: ${outcome.violations[0]}`);
+    console.error(`  replay: npm run sim -- --seed ${seed}${values.unclean ? " --unclean" : ""}`);
+    if (failed.length >= 20) break;
+  }
+  const seconds = (performance.now() - started) / 1_000;
+  console.log(
+    `${seeds} seeds, ${failed.length} failed; ${batches} batches committed, ${epochs} elections, ` +
+      `${crashes} crashes; slowest convergence ${slowestMs} ms of simulated time; ` +
+      `${seconds.toFixed(1)} s, ${((seconds * 1_000) / seeds).toFixed(1)} ms a seed`,
+  );
+  process.exitCode = failed.length > 0 ? 1 : 0;
 }
-const seconds = (performance.now() - started) / 1_000;
-console.log(
-  `${seeds} seeds, ${failed.length} failed; ${batches} batches committed, ${epochs} elections, ` +
-    `${crashes} crashes; slowest convergence ${slowestMs} ms of simulated time; ` +
-    `${seconds.toFixed(1)} s, ${((seconds * 1_000) / seeds).toFixed(1)} ms a seed`,
-);
-process.exit(failed.length > 0 ? 1 : 0);

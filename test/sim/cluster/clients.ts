@@ -106,7 +106,7 @@ export class SimIdempotentProducer {
     batch.acked = { baseOffset, epoch };
     if (!checker.isCommitted(baseOffset, batch.crc)) {
       checker.violation(
-        `${this.producerId}:${batch.sequence} was acknowledged at ${baseOffset} and not committed`,
+        `${this.producerId}:${batch.sequence} was acknowledged at ${baseOffset} and not committed: ${JSON.stringify([...checker.committed.values()].slice(-4))} ${batch.crc}`,
       );
     }
   }

@@ -3,6 +3,11 @@
  * CONVERGE_MS of simulated time, with nothing lost that was promised.
  */
 import { equalBytes } from "../../../src/lib/bytes.ts";
+import {
+  batchBaseOffset,
+  batchSizeInBytes,
+  iterateBatches,
+} from "../../../src/protocol/record-batch.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import { Scheduler } from "../scheduler.ts";
 import { SimCatalogue } from "./catalogue.ts";
@@ -185,9 +190,11 @@ class SimCluster {
 function bytesOf({ replica, store }: SimReplica): Uint8Array {
   const parts: number[] = [];
   const { logStartOffset } = replica.log;
-  for (const { data, baseOffset, lastOffset } of store.chunksFrom(logStartOffset)) {
-    if (lastOffset < logStartOffset || baseOffset < logStartOffset) continue;
-    for (const byte of data) parts.push(byte);
+  for (const { data } of store.chunksFrom(logStartOffset)) {
+    for (const at of iterateBatches(data)) {
+      if (batchBaseOffset(data, at) < logStartOffset) continue;
+      parts.push(...data.subarray(at, at + batchSizeInBytes(data, at)));
+    }
   }
   return Uint8Array.from(parts);
 }

@@ -54,10 +54,7 @@ interface Live {
   readonly writer: LogWriter;
 }
 
-interface Waiting {
-  readonly make: (to: ReplyTo) => ReplicaInput;
-  readonly answer: ((reply: ReplicaReply | null) => void) | null;
-}
+type Answer = (reply: ReplicaReply | null) => void;
 
 const FLUSH_MS_MAX = 12;
 const TICKS_AT_ONCE_MAX = 50;
@@ -70,7 +67,10 @@ export class SimReplica {
   readonly #around: Surroundings;
   #durable = new MemoryReplicaStore();
   #live: Live | null = null;
-  #waiting: Waiting[] = [];
+  #inputs: ReplicaInput[] = [];
+  /** Who waits for a reply, under the name that the machine was given: for one turn or for many. */
+  readonly #callers = new Map<ReplyTo, Answer>();
+  #lastCaller = 0;
   /** Reads that must not leave before the write on its way is durable: the output gate. */
   #gated: (() => void)[] = [];
   #flushing = false;
@@ -100,12 +100,13 @@ export class SimReplica {
       answer(null);
       return;
     }
-    this.#waiting.push({ make, answer });
-    if (!this.#flushing) this.#turn();
+    const to = ++this.#lastCaller;
+    this.#callers.set(to, answer);
+    this.tell(make(to));
   }
 
   tell(input: ReplicaInput): void {
-    this.#waiting.push({ make: () => input, answer: null });
+    this.#inputs.push(input);
     if (!this.#flushing) this.#turn();
   }
 
@@ -139,11 +140,12 @@ export class SimReplica {
     );
     this.#life++;
     this.#live = null;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const callers = [...this.#callers.values()];
+    this.#inputs = [];
+    this.#callers.clear();
     this.#gated = [];
     this.#flushing = false;
-    for (const { answer } of waiting) answer?.(null);
+    for (const answer of callers) answer(null);
   }
 
   #wake(): Live {
@@ -173,8 +175,8 @@ export class SimReplica {
 
   #turn(): void {
     const live = this.#wake();
-    const inputs = this.#waiting;
-    this.#waiting = [];
+    const inputs = this.#inputs;
+    this.#inputs = [];
     const out = noReplicaEffects();
     let position: ReplicaPosition;
     try {
@@ -188,29 +190,29 @@ export class SimReplica {
       return;
     }
     const life = this.#life;
+    const { checker } = this.#around;
+    // What nobody was sent and is then lost was never written.
+    if (live.replica.isLeader && out.early.length > 0) checker.appended(this.brokerId, out.facts);
     this.#send(out.early);
     if (this.#around.bug?.everythingEarly === true) this.#send(out.messages.splice(0));
-    for (const { to, reply } of out.ready) inputs[to]?.answer?.(reply);
+    this.#reply(out.ready);
     if (life !== this.#life) return;
     this.#moveAlarm(live.replica.deadline());
-    if (out.facts.length === 0) this.#finish(inputs, out);
-    else this.#flush(live, inputs, out, position);
+    if (out.facts.length === 0) this.#finish(out);
+    else this.#flush(live, out, position);
   }
 
-  #decide(live: Live, inputs: readonly Waiting[], out: ReplicaEffects): ReplicaPosition {
+  #decide(live: Live, inputs: readonly ReplicaInput[], out: ReplicaEffects): ReplicaPosition {
     const { replica, store, writer } = live;
     const { checker, bug, world } = this.#around;
     const now = world.nowMs + this.#skewMs;
     const before = replica.log.highWatermark;
     const led = replica.isLeader;
-    inputs.forEach(({ make }, to) => {
-      replica.step(now, make(to), out);
-    });
+    for (const input of inputs) replica.step(now, input, out);
     replica.endTurn(now, out);
     const { log } = replica;
     if (!led && replica.isLeader && bug?.forgetProducers === true)
       log.producers = new ProducerStates();
-    if (replica.isLeader) checker.appended(this.brokerId, out.facts);
     if (out.facts.length > 0) {
       writer.write(out.facts.filter((fact) => fact.kind !== "state"));
       const state = out.facts.findLast((fact) => fact.kind === "state");
@@ -224,18 +226,15 @@ export class SimReplica {
     return replica.position();
   }
 
-  #flush(
-    live: Live,
-    inputs: readonly Waiting[],
-    out: ReplicaEffects,
-    position: ReplicaPosition,
-  ): void {
+  #flush(live: Live, out: ReplicaEffects, position: ReplicaPosition): void {
     const { world, faults } = this.#around;
     const life = this.#life;
+    const led = live.replica.isLeader;
     this.#flushing = true;
     world.after(1 + world.random.int(FLUSH_MS_MAX), () => {
       if (life !== this.#life) return;
       this.#durable = live.store.copy();
+      if (led) this.#around.checker.appended(this.brokerId, out.facts);
       this.#flushing = false;
       if (faults.loseReplies > 0 && world.random.bool(faults.loseReplies)) {
         this.crash("after the write, replies lost");
@@ -244,16 +243,24 @@ export class SimReplica {
       const gated = this.#gated;
       this.#gated = [];
       for (const send of gated) send();
-      this.#waiting.unshift({ make: () => ({ kind: "durable", ...position }), answer: null });
-      this.#finish(inputs, out);
+      this.#inputs.unshift({ kind: "durable", ...position });
+      this.#finish(out);
     });
   }
 
-  #finish(inputs: readonly Waiting[], out: ReplicaEffects): void {
+  #finish(out: ReplicaEffects): void {
     const life = this.#life;
     this.#send(out.messages);
-    for (const { to, reply } of out.replies) inputs[to]?.answer?.(reply);
-    if (life === this.#life && this.#waiting.length > 0 && !this.#flushing) this.#turn();
+    this.#reply(out.replies);
+    if (life === this.#life && this.#inputs.length > 0 && !this.#flushing) this.#turn();
+  }
+
+  #reply(replies: ReplicaEffects["replies"]): void {
+    for (const { to, reply } of replies) {
+      const answer = this.#callers.get(to);
+      this.#callers.delete(to);
+      answer?.(reply);
+    }
   }
 
   #send(messages: readonly ReplicaMessage[]): void {
