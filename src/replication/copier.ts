@@ -13,6 +13,7 @@ export class Copier {
   readonly #tail: LogTail;
   readonly #nextSendId: () => number;
   readonly #followers = new Map<number, Progress>();
+  #quiet = false;
 
   constructor(core: ReplicaCore, nextSendId: () => number) {
     this.#core = core;
@@ -99,8 +100,9 @@ export class Copier {
     return this.#tail.batchBaseAt(this.#core.log.logStartOffset);
   }
 
-  /** Everything that may leave now, into `out`. */
-  send(nowMs: number, out: ReplicaMessage[]): void {
+  /** Everything that may leave now, into `out`. `quiet`: nothing has happened for a while (REP25). */
+  send(nowMs: number, quiet: boolean, out: ReplicaMessage[]): void {
+    this.#quiet = quiet;
     for (const follower of this.#followers.values()) {
       if (follower.retryAtMs > nowMs) continue;
       while (this.#sendNext(nowMs, follower, out));
@@ -126,10 +128,12 @@ export class Copier {
       leaderLogEndOffset: log.logEndOffset,
       leaderHighWatermark: log.highWatermark,
       leaderLogStartOffset: log.logStartOffset,
+      settle: this.#quiet,
     };
     const { logEndOffset, highWatermark, logStartOffset } = log;
     const sent = { offset, bytes: piece.bytes, sentAtMs: nowMs, highWatermark, logStartOffset };
-    follower.sent(sendId, { ...sent, leaderLogEndOffset: logEndOffset }, piece.end);
+    const settle = this.#quiet;
+    follower.sent(sendId, { ...sent, leaderLogEndOffset: logEndOffset, settle }, piece.end);
     out.push({ kind: "replicate", follower: follower.brokerId, sendId, request });
     return follower.matched;
   }
@@ -139,7 +143,9 @@ export class Copier {
     if (follower.next < log.logEndOffset) return true;
     if (follower.inFlight > 0) return false;
     return (
-      follower.toldHighWatermark < log.highWatermark || follower.logStartOffset < log.logStartOffset
+      follower.toldHighWatermark < log.highWatermark ||
+      follower.logStartOffset < log.logStartOffset ||
+      (this.#quiet && follower.settledHighWatermark < log.highWatermark)
     );
   }
 

@@ -14,6 +14,8 @@ export class ReplicaCore {
   readonly rules: ReplicaRules;
   config: ReplicaConfig;
   #state: ReplicaState;
+  /** As much of the high watermark as a row holds. */
+  storedHighWatermark: number;
 
   constructor(
     brokerId: number,
@@ -29,6 +31,8 @@ export class ReplicaCore {
     this.config = config;
     this.rules = rules;
     this.#state = state;
+    log.advanceHighWatermark(Math.min(state.highWatermark, log.logEndOffset));
+    this.storedHighWatermark = log.highWatermark;
   }
 
   get state(): ReplicaState {
@@ -61,5 +65,17 @@ export class ReplicaCore {
   changeState(change: Partial<ReplicaState>, out: ReplicaEffects): void {
     const { highWatermark } = this.log;
     this.emit({ kind: "state", state: { ...this.#state, highWatermark, ...change } }, out);
+    this.storedHighWatermark = Math.max(this.storedHighWatermark, highWatermark);
+  }
+
+  /** Once a turn: chunks carry the high watermark along, and one that went back must not come back. */
+  noteStored(out: ReplicaEffects): void {
+    const { highWatermark } = this.log;
+    if (this.storedHighWatermark > highWatermark) {
+      this.changeState({}, out);
+      this.storedHighWatermark = highWatermark;
+    } else if (out.facts.some((fact) => fact.kind === "batch")) {
+      this.storedHighWatermark = highWatermark;
+    }
   }
 }

@@ -28,6 +28,7 @@ export function follow(
   log.advanceHighWatermark(Math.min(request.leaderHighWatermark, equalUpTo));
   const logStart = Math.min(request.leaderLogStartOffset, log.highWatermark);
   if (logStart > log.logStartOffset) core.emit({ kind: "logStart", offset: logStart }, out);
+  if (request.settle && log.highWatermark > core.storedHighWatermark) core.changeState({}, out);
   const { logStartOffset } = log;
   return { kind: "ok", ...core.term, logEndOffset: equalUpTo, logStartOffset };
 }

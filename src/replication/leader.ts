@@ -34,6 +34,8 @@ export class Leader {
   #termDurable = false;
   #durableEnd: number;
   #termStart: number;
+  #quietSinceMs = -Infinity;
+  #wasQuiet = false;
 
   /** `opened`: the turn that makes it leader has stored its term; else the object has just woken. */
   constructor(core: ReplicaCore, opened: boolean, nextId: () => number) {
@@ -44,6 +46,8 @@ export class Leader {
     this.#termStart = core.log.logEndOffset;
     // What an object wakes with is durable; in a turn that goes on, only the past is for sure.
     this.#durableEnd = opened ? core.log.highWatermark : core.log.logEndOffset;
+    // Whoever is alone in the ISR need not ask anybody.
+    if (!opened) this.#advance();
   }
 
   get partition(): PartitionInfo {
@@ -185,6 +189,7 @@ export class Leader {
 
   /** What follows from all inputs of the turn. True: read the catalogue. */
   endTurn(nowMs: number, out: ReplicaEffects): boolean {
+    const before = this.#core.log.highWatermark;
     if (this.#isUnsettled) this.open(nowMs, out);
     this.#takeLogStart(out);
     let doubtful = this.copier.expire(nowMs);
@@ -193,10 +198,15 @@ export class Leader {
     }
     this.#advance();
     this.#settle(nowMs, out);
+    const moved = this.#core.log.highWatermark > before;
+    if (moved || out.facts.length > 0) this.#quietSinceMs = nowMs;
+    const quiet = nowMs >= this.#quietSinceMs + this.#core.config.quietMs;
+    this.#wasQuiet = quiet;
     // See "Turns" in SPEC.md.
     const early = this.#termDurable && !out.facts.some(({ kind }) => kind === "logStart");
-    if (this.#opened) this.copier.send(nowMs, early ? out.early : out.messages);
+    if (this.#opened) this.copier.send(nowMs, quiet, early ? out.early : out.messages);
     this.copier.endTurn();
+    if (quiet) this.#storeHighWatermark(out);
     return doubtful;
   }
 
@@ -240,6 +250,24 @@ export class Leader {
     this.#waiting.settleDeletes(nowMs, lowWatermark, out);
   }
 
+  /**
+   * REP25: the leader last, so that one that wakes with everything committed need not ask whether
+   * its followers know (REP51).
+   */
+  #storeHighWatermark(out: ReplicaEffects): void {
+    const { log } = this.#core;
+    if (this.#core.storedHighWatermark >= log.highWatermark || !this.#followersSettled()) return;
+    this.#core.changeState({}, out);
+  }
+
+  #followersSettled(): boolean {
+    const { highWatermark } = this.#core.log;
+    return this.isr.maximal(this.partition).every((id) => {
+      if (id === this.#core.brokerId) return true;
+      return (this.copier.follower(id)?.settledHighWatermark ?? -1) >= highWatermark;
+    });
+  }
+
   stepDown(out: ReplicaEffects): void {
     this.#waiting.refuseAll(ErrorCode.NOT_LEADER_OR_FOLLOWER, out);
   }
@@ -254,9 +282,13 @@ export class Leader {
 
   deadlineMs(): number {
     if (this.#isUnsettled) return 0;
-    const waiting = this.#waiting.deadlineMs();
-    if (!this.#opened) return waiting;
-    const isr = this.isr.deadlineMs(this.partition);
-    return Math.min(waiting, isr, this.copier.deadlineMs());
+    const { storedHighWatermark, log, config } = this.#core;
+    const isSettled = storedHighWatermark >= log.highWatermark && this.#followersSettled();
+    // Once quiet, it is the copier that has news to send.
+    const quietAtMs = this.#quietSinceMs + config.quietMs;
+    const quiet = isSettled || this.#wasQuiet ? Infinity : quietAtMs;
+    const own = Math.min(this.#waiting.deadlineMs(), quiet);
+    if (!this.#opened) return own;
+    return Math.min(own, this.isr.deadlineMs(this.partition), this.copier.deadlineMs());
   }
 }

@@ -29,6 +29,8 @@ export interface ReplicateRequest extends Term {
   readonly leaderLogEndOffset: number;
   readonly leaderHighWatermark: number;
   readonly leaderLogStartOffset: number;
+  /** REP25: the partition is quiet; what the follower knows to be committed is to be stored. */
+  readonly settle: boolean;
 }
 
 /** Follower → leader; the term is the follower's after it took note of the message. */

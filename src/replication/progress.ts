@@ -10,6 +10,7 @@ export interface Sent {
   readonly leaderLogEndOffset: number;
   readonly highWatermark: number;
   readonly logStartOffset: number;
+  readonly settle: boolean;
 }
 
 export class Progress {
@@ -25,6 +26,8 @@ export class Progress {
   matched = false;
   /** What the follower knows for sure. */
   toldHighWatermark = -1;
+  /** What it knows and has stored. */
+  settledHighWatermark = -1;
   logStartOffset = -1;
   /** When it was last known to have all that the leader had. */
   caughtUpAtMs: number;
@@ -73,7 +76,10 @@ export class Progress {
     this.#failures = 0;
     this.retryAtMs = -Infinity;
     if (sent === undefined) return;
-    this.toldHighWatermark = Math.max(this.toldHighWatermark, sent.highWatermark);
+    // Of more than its own log it takes no note (REP23).
+    const told = Math.min(sent.highWatermark, logEndOffset);
+    this.toldHighWatermark = Math.max(this.toldHighWatermark, told);
+    if (sent.settle) this.settledHighWatermark = Math.max(this.settledHighWatermark, told);
     if (this.acknowledged >= sent.leaderLogEndOffset) {
       this.caughtUpAtMs = Math.max(this.caughtUpAtMs, sent.sentAtMs);
     }

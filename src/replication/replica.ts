@@ -50,15 +50,10 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   #rowFailures = 0;
   /** A chunk, and so a row, is known to lie wholly below the log start. */
   #trimDue: boolean;
-  /** REP25 */
-  #storedHighWatermark: number;
-  #quietSinceMs = Infinity;
 
   constructor({ brokerId, log, store, state, config, rules = REPLICA_RULES }: ReplicaOptions) {
     const known = state ?? NEW_REPLICA;
     this.#core = new ReplicaCore(brokerId, log, store, known, config, rules);
-    log.advanceHighWatermark(Math.min(known.highWatermark, log.logEndOffset));
-    this.#storedHighWatermark = log.highWatermark;
     this.#trimDue = log.firstStored < log.logStartOffset;
     const { partition } = known;
     if (partition === null) this.#rowWanted = true;
@@ -137,7 +132,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   endTurn(nowMs: number, out: ReplicaEffects): void {
     if (this.#leader?.endTurn(nowMs, out) === true) this.#rowWanted = true;
     if (out.facts.some(({ kind }) => kind === "logStart")) this.#trimDue = true;
-    this.#keepHighWatermark(nowMs, out);
+    this.#core.noteStored(out);
     this.#trim(out);
     this.#readRow(nowMs, out);
   }
@@ -147,7 +142,6 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
       this.#trimDue ? 0 : Infinity,
       this.#leader?.deadlineMs() ?? Infinity,
       this.#rowDeadlineMs(),
-      this.#quietSinceMs + this.#core.config.quietMs,
     );
   }
 
@@ -286,23 +280,6 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
 
   #newLeader(opened: boolean): Leader {
     return new Leader(this.#core, opened, () => ++this.#lastId);
-  }
-
-  /** REP25: chunks carry it along; a log gone quiet stores it by itself, once. */
-  #keepHighWatermark(nowMs: number, out: ReplicaEffects): void {
-    const { highWatermark } = this.log;
-    const appended = out.facts.some((fact) => fact.kind === "batch");
-    const cut = this.#storedHighWatermark > highWatermark;
-    if (appended && !cut) this.#storedHighWatermark = highWatermark;
-    if (this.#storedHighWatermark === highWatermark) {
-      this.#quietSinceMs = Infinity;
-      return;
-    }
-    if (appended || this.#quietSinceMs === Infinity) this.#quietSinceMs = nowMs;
-    if (!cut && nowMs < this.#quietSinceMs + this.#core.config.quietMs) return;
-    this.#core.changeState({}, out);
-    this.#storedHighWatermark = highWatermark;
-    this.#quietSinceMs = Infinity;
   }
 
   /** LOG41: rows below the log start go in bounded steps. */

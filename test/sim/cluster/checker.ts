@@ -3,7 +3,7 @@
  * were told. Batches are told apart by their CRC, which covers everything the producer wrote.
  */
 import type { LogStore } from "../../../src/log/log-store.ts";
-import type { PartitionLog } from "../../../src/log/partition-log.ts";
+import type { PartitionLog, Term } from "../../../src/log/partition-log.ts";
 import {
   batchBaseOffset,
   batchCrc,
@@ -40,10 +40,12 @@ export class Checker {
   }
 
   /** A leader has decided these facts: one writer an epoch, one batch a term and offset. */
-  appended(brokerId: number, facts: readonly ReplicaFact[]): void {
+  appended(brokerId: number, term: Term, facts: readonly ReplicaFact[]): void {
     for (const fact of facts) {
-      if (fact.kind !== "batch") continue;
+      if (fact.kind !== "batch" || fact.incarnation !== term.incarnation) continue;
       const epoch = batchPartitionLeaderEpoch(fact.batch, 0);
+      // It may have followed in the same turn.
+      if (epoch !== term.leaderEpoch) continue;
       const writer = this.#writers.get(epoch) ?? brokerId;
       this.#writers.set(epoch, writer);
       if (writer !== brokerId) {

@@ -243,7 +243,10 @@ export class SimConsumer {
     const { row } = this.#router;
     const brokerId = this.#anywhere ? world.random.pick(row.replicas) : row.leader;
     const asked = this.#next;
-    if (brokerId < 0) return;
+    if (brokerId < 0) {
+      this.#router.refresh();
+      return;
+    }
     network.call<ReadAnswer>(
       EDGE,
       brokerId,
@@ -258,6 +261,7 @@ export class SimConsumer {
 
   #take(brokerId: number, value: ReadAnswer): void {
     const { checker } = this.#around;
+    if (!this.#anywhere && !value.isLeader) this.#router.refresh();
     if (this.#next < value.logStartOffset) {
       // Deleted before it was read: auto.offset.reset=earliest.
       this.#next = value.logStartOffset;

@@ -121,10 +121,11 @@ class SimCluster {
     const { world, replicas } = this.#around;
     const healedAtMs = world.nowMs;
     const sweep = (): void => {
-      if (world.nowMs > healedAtMs + CONVERGE_MS || this.#isSettled()) return;
       for (const replica of replicas.values()) replica.tell({ kind: "nudge" });
       this.#router.repair();
-      world.after(SWEEP_MS, sweep);
+      world.after(SWEEP_MS, () => {
+        if (world.nowMs < healedAtMs + CONVERGE_MS && !this.#isSettled()) sweep();
+      });
     };
     sweep();
   }

@@ -192,7 +192,9 @@ export class SimReplica {
     const life = this.#life;
     const { checker } = this.#around;
     // What nobody was sent and is then lost was never written.
-    if (live.replica.isLeader && out.early.length > 0) checker.appended(this.brokerId, out.facts);
+    if (live.replica.isLeader && out.early.length > 0) {
+      checker.appended(this.brokerId, position, out.facts);
+    }
     this.#send(out.early);
     if (this.#around.bug?.everythingEarly === true) this.#send(out.messages.splice(0));
     this.#reply(out.ready);
@@ -234,7 +236,7 @@ export class SimReplica {
     world.after(1 + world.random.int(FLUSH_MS_MAX), () => {
       if (life !== this.#life) return;
       this.#durable = live.store.copy();
-      if (led) this.#around.checker.appended(this.brokerId, out.facts);
+      if (led) this.#around.checker.appended(this.brokerId, position, out.facts);
       this.#flushing = false;
       if (faults.loseReplies > 0 && world.random.bool(faults.loseReplies)) {
         this.crash("after the write, replies lost");
