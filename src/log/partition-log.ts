@@ -62,6 +62,8 @@ export class PartitionLog {
   #logStartOffset = 0;
   #logEndOffset = 0;
   #highWatermark = 0;
+  /** What the last chunk says of it, while recovery is not there yet. */
+  #storedHighWatermark = 0;
   /** Base offset of the first chunk stored: behind the log start offset until the rows are deleted. */
   #firstStored = 0;
   epochs = new EpochCache();
@@ -190,7 +192,15 @@ export class PartitionLog {
     if (producerId >= 0) {
       const epoch = batchProducerEpoch(bytes, at);
       const sequence = batchBaseSequence(bytes, at);
-      this.producers.append(appendedAtMs, producerId, epoch, sequence, baseOffset, lastOffsetDelta);
+      this.producers.append(
+        appendedAtMs,
+        producerId,
+        epoch,
+        sequence,
+        baseOffset,
+        lastOffsetDelta,
+        Math.max(this.#highWatermark, this.#storedHighWatermark),
+      );
     }
     this.#logEndOffset = baseOffset + lastOffsetDelta + 1;
   }
@@ -296,6 +306,7 @@ export class PartitionLog {
     const log = new PartitionLog(store);
     const bytes = store.checkpoint();
     if (bytes !== null) log.#restore(decodeCheckpoint(bytes));
+    log.#storedHighWatermark = store.chunkInfoAt(OFFSET_MAX)?.highWatermark ?? 0;
     const replayed = { chunks: 0, bytes: 0 };
     for (const chunk of store.chunksFrom(log.#logEndOffset)) {
       if (chunk.baseOffset < log.#logEndOffset) continue;
@@ -305,8 +316,8 @@ export class PartitionLog {
     }
     log.#firstStored = store.firstOffset() ?? log.#logEndOffset;
     log.#storedEnd = log.#logEndOffset;
-    const known = store.chunkInfoAt(log.#logEndOffset)?.highWatermark ?? 0;
-    log.advanceHighWatermark(Math.min(known, log.#logEndOffset));
+    log.advanceHighWatermark(Math.min(log.#storedHighWatermark, log.#logEndOffset));
+    log.#storedHighWatermark = 0;
     return { log, replayed };
   }
 

@@ -22,7 +22,10 @@ export interface ProducerEntry {
   epoch: number;
   /** When the log last took a batch of it, by the leader's clock. */
   lastAppendMs: number;
-  /** Oldest first, at most PRODUCER_BATCHES_RETAINED, all of `epoch`. */
+  /**
+   * Oldest first, all of `epoch`: the last PRODUCER_BATCHES_RETAINED, and before them the newest
+   * committed one when none of those is. It is what remains when the others are cut off (LOG42).
+   */
   batches: ProducerBatch[];
 }
 
@@ -73,7 +76,7 @@ export class ProducerStates {
     }
     const lastSequence = incrementSequence(firstSequence, lastOffsetDelta);
     if (epoch === entry.epoch) {
-      for (const batch of entry.batches) {
+      for (const batch of entry.batches.slice(-PRODUCER_BATCHES_RETAINED)) {
         if (batch.firstSequence === firstSequence && batch.lastSequence === lastSequence) {
           return { kind: "duplicate", batch };
         }
@@ -97,7 +100,7 @@ export class ProducerStates {
       : outOfOrder(producerId, epoch, firstSequence, expected);
   }
 
-  /** Takes note of a batch that the log has appended. */
+  /** Takes note of a batch that the log has appended; what lies below `committed` stays for ever. */
   append(
     appendedAtMs: number,
     producerId: number,
@@ -105,6 +108,7 @@ export class ProducerStates {
     firstSequence: number,
     baseOffset: number,
     lastOffsetDelta: number,
+    committed: number,
   ): void {
     let entry = this.#entries.get(producerId);
     if (entry === undefined) {
@@ -129,7 +133,7 @@ export class ProducerStates {
       baseOffset,
       lastOffset: baseOffset + lastOffsetDelta,
     });
-    if (entry.batches.length > PRODUCER_BATCHES_RETAINED) entry.batches.shift();
+    forgetOlder(entry.batches, committed);
   }
 
   #forgetOldest(nowMs: number): void {
@@ -138,6 +142,15 @@ export class ProducerStates {
       if (!expired && this.#entries.size < PRODUCER_IDS_PER_PARTITION_MAX) return;
       this.#entries.delete(producerId);
     }
+  }
+}
+
+function forgetOlder(batches: ProducerBatch[], committed: number): void {
+  while (batches.length > PRODUCER_BATCHES_RETAINED) {
+    const second = batches[1];
+    if (second !== undefined && second.lastOffset < committed) batches.shift();
+    else if (batches.length > PRODUCER_BATCHES_RETAINED + 1) batches.splice(1, 1);
+    else return;
   }
 }
 

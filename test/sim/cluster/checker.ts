@@ -27,12 +27,12 @@ export class Checker {
   /** Every batch that was ever below some replica's high watermark, by base offset. */
   readonly committed = new Map<number, CommittedBatch>();
   /** After an unclean election what was committed may be gone. */
-  readonly #unclean: boolean;
+  readonly unclean: boolean;
   readonly #writers = new Map<number, number>();
   readonly #written = new Map<string, number>();
 
   constructor(unclean: boolean) {
-    this.#unclean = unclean;
+    this.unclean = unclean;
   }
 
   violation(text: string): void {
@@ -69,7 +69,7 @@ export class Checker {
   }
 
   highWatermarkMoved(brokerId: number, from: number, to: number): void {
-    if (to < from && !this.#unclean) {
+    if (to < from && !this.unclean) {
       this.violation(`broker ${brokerId}: the high watermark went back from ${from} to ${to}`);
     }
   }
@@ -94,7 +94,7 @@ export class Checker {
         (known.crc !== crc ||
           known.lastOffset !== lastOffset ||
           known.leaderEpoch !== leaderEpoch) &&
-        !this.#unclean
+        !this.unclean
       ) {
         this.violation(
           `${who} has batch ${crc}@${baseOffset} of epoch ${leaderEpoch} committed, another had ${known.crc} of ${known.leaderEpoch}`,
@@ -105,7 +105,7 @@ export class Checker {
 
   /** Was this acknowledged to its producer, and is it there? */
   isCommitted(baseOffset: number, crc: number): boolean {
-    return this.committed.get(baseOffset)?.crc === crc;
+    return this.unclean || this.committed.get(baseOffset)?.crc === crc;
   }
 
   /** The committed log in order; a gap or an overlap is a violation. */
@@ -113,7 +113,7 @@ export class Checker {
     const batches = [...this.committed.values()].sort((a, b) => a.baseOffset - b.baseOffset);
     let next = 0;
     for (const { baseOffset, lastOffset } of batches) {
-      if (baseOffset !== next && !this.#unclean) {
+      if (baseOffset !== next && !this.unclean) {
         this.violation(`committed offsets go from ${next - 1} to ${baseOffset}`);
       }
       next = lastOffset + 1;

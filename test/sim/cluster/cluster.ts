@@ -92,7 +92,9 @@ class SimCluster {
     for (const producer of plain) producer.stop();
     const healedAtMs = world.nowMs;
     this.#sweep();
-    const isOver = (): boolean => idempotent.every(({ done }) => done) && this.#isSettled();
+    // A producer whose records an unclean election has lost cannot go on.
+    const isDone = (): boolean => this.#unclean || idempotent.every(({ done }) => done);
+    const isOver = (): boolean => isDone() && this.#isSettled();
     while (!isOver() && world.nowMs < healedAtMs + CONVERGE_MS) world.runUntil(world.nowMs + 50);
     const convergedAfterMs = world.nowMs - healedAtMs;
     if (!isOver()) checker.violation(this.#unsettled(idempotent));
@@ -163,7 +165,7 @@ class SimCluster {
     if (leader === undefined) return;
     const expected = bytesOf(leader);
     const { logEndOffset, logStartOffset } = leader.replica.log;
-    if (logStartOffset < deletedTo) {
+    if (logStartOffset < deletedTo && !this.#unclean) {
       checker.violation(`deleted up to ${deletedTo}, the log starts at ${logStartOffset}`);
     }
     for (const consumer of consumers) {

@@ -213,6 +213,7 @@ export class SimReplica {
     for (const input of inputs) replica.step(now, input, out);
     replica.endTurn(now, out);
     const { log } = replica;
+    this.#noteFacts(out);
     if (!led && replica.isLeader && bug?.forgetProducers === true)
       log.producers = new ProducerStates();
     if (out.facts.length > 0) {
@@ -226,6 +227,13 @@ export class SimReplica {
       this.#checkedTo = log.highWatermark;
     }
     return replica.position();
+  }
+
+  #noteFacts({ facts }: ReplicaEffects): void {
+    for (const fact of facts) {
+      if (fact.kind === "batch" || fact.kind === "state") continue;
+      this.#around.world.note(`${this.brokerId} ${fact.kind} ${fact.offset}`);
+    }
   }
 
   #flush(live: Live, out: ReplicaEffects, position: ReplicaPosition): void {
