@@ -163,7 +163,9 @@ export class SimReplica {
       rules: { ...REPLICA_RULES, ...bug?.rules },
     });
     this.#skewMs = faults.skewMs === 0 ? 0 : world.random.int(2 * faults.skewMs) - faults.skewMs;
-    this.#checkedTo = log.logStartOffset;
+    // What is committed may be deleted in the first turn already.
+    this.#around.checker.committedOn(this.brokerId, log, store, log.logStartOffset);
+    this.#checkedTo = log.highWatermark;
     this.#live = { store, replica, writer: new LogWriter(store, log, replayed) };
     const { leaderEpoch, incarnation } = replica.state;
     const hw = log.highWatermark;
