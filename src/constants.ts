@@ -45,6 +45,20 @@ export const SEGMENT_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Decompressed size of one batch that Kedge is willing to look into. */
 export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 
+/** min.insync.replicas and replica.lag.time.max.ms, Kafka's defaults. */
+export const MIN_INSYNC_REPLICAS_DEFAULT = 1;
+export const REPLICA_LAG_TIME_MAX_MS_DEFAULT = 30_000;
+/** Bytes of records in one message to a follower (a larger batch travels alone), and on their way to it. */
+export const REPLICATE_MESSAGE_BYTES_MAX = 1024 * 1024;
+export const REPLICATE_WINDOW_BYTES_MAX = 4 * 1024 * 1024;
+/** A message to a follower or the catalogue without an answer is given up after this long. */
+export const REPLICATE_TIMEOUT_MS = 5_000;
+/** The pause before a failed message is tried again doubles from the first to the second. */
+export const REPLICATE_RETRY_MS_MIN = 50;
+export const REPLICATE_RETRY_MS_MAX = 15_000;
+/** A log without appends for this long stores its high watermark in a row of its own. */
+export const REPLICATE_QUIET_MS = 5_000;
+
 /** Kafka keeps the last five batches of an idempotent producer (ProducerStateEntry.NUM_BATCHES_TO_RETAIN). */
 export const PRODUCER_BATCHES_RETAINED = 5;
 /** producer.id.expiration.ms. */
@@ -80,9 +94,26 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 /** A reader waits this long for another request's query before it sends its own. */
 export const METADATA_JOIN_MS_MAX = 1_000;
 
-assert(METADATA_TTL_MS < METADATA_STALE_MS_MAX, "what is trusted must be young enough to go on with");
-assert(PARTITIONS_PER_TOPIC_MAX < METADATA_CACHE_PARTITIONS_MAX, "any one topic must fit the cache");
-assert(MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX, "the largest batch must fit its rows");
+assert(
+  METADATA_TTL_MS < METADATA_STALE_MS_MAX,
+  "what is trusted must be young enough to go on with",
+);
+assert(
+  PARTITIONS_PER_TOPIC_MAX < METADATA_CACHE_PARTITIONS_MAX,
+  "any one topic must fit the cache",
+);
+assert(
+  MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX,
+  "the largest batch must fit its rows",
+);
+assert(REPLICATE_MESSAGE_BYTES_MAX <= REPLICATE_WINDOW_BYTES_MAX, "a message must fit the window");
+assert(
+  REPLICATE_TIMEOUT_MS < REPLICA_LAG_TIME_MAX_MS_DEFAULT,
+  "a lost message is no reason to leave the ISR",
+);
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
-assert(FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "one partition's fetch must fit one RPC message");
+assert(
+  FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
+  "one partition's fetch must fit one RPC message",
+);
 assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");

@@ -128,7 +128,13 @@ export class LogMachine implements Machine<LogInput, LogFact, never, LogReply> {
     setBaseOffset(batch, 0, baseOffset);
     setPartitionLeaderEpoch(batch, 0, this.#leaderEpoch);
     const segmentBase = this.log.segmentFor(batchSizeInBytes(batch, 0), SEGMENT_BYTES_DEFAULT);
-    const fact: LogFact = { kind: "batch", batch, segmentBase, appendedAtMs: nowMs };
+    const fact: LogFact = {
+      kind: "batch",
+      batch,
+      segmentBase,
+      appendedAtMs: nowMs,
+      incarnation: 0,
+    };
     this.apply(fact);
     out.facts.push(fact);
     return this.#accepted(baseOffset, input.logAppendTime ? nowMs : -1);

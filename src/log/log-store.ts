@@ -14,6 +14,10 @@ export interface StoredChunk {
   readonly runningMaxTimestamp: number;
   /** The leader's clock when the chunk was stored, ms. */
   readonly appendedAtMs: number;
+  /** Which life of its epoch's leader wrote it (LOG23); the epoch itself is in each batch. */
+  readonly incarnation: number;
+  /** What was known to be committed when it was stored: a lower bound after a restart. */
+  readonly highWatermark: number;
   readonly data: Uint8Array;
 }
 
@@ -31,6 +35,8 @@ export interface LogReader {
 export interface LogStore extends LogReader {
   /** The last checkpoint written (checkpoint.ts), null in a new log. */
   checkpoint(): Uint8Array | null;
+  /** The one before it, for a truncation that cuts below the last; null when there was none. */
+  previousCheckpoint(): Uint8Array | null;
   /** Base offset of the first chunk stored, null when there is none. */
   firstOffset(): number | null;
   /**
@@ -44,6 +50,8 @@ export interface LogStore extends LogReader {
   putCheckpoint(bytes: Uint8Array): void;
   /** Deletes the chunks whose base offset is below `offset`. */
   deleteBelow(offset: number): void;
+  /** Deletes the tail: every batch from `offset` on, which is a batch's base offset or the end. */
+  deleteFrom(offset: number): void;
   /** Rows written since the store was opened, as the platform bills them. */
   rowsWritten(): number;
 }

@@ -30,11 +30,12 @@ export class LogWriter {
   write(facts: readonly LogFact[]): void {
     let run: BatchFact[] = [];
     let runBytes = 0;
-    let startMoved = false;
+    let checkpointNow = false;
     for (const fact of facts) {
       if (fact.kind === "batch") {
         const joins =
           run[0]?.segmentBase === fact.segmentBase &&
+          run[0].incarnation === fact.incarnation &&
           runBytes + fact.batch.byteLength <= CHUNK_BYTES_MAX;
         if (!joins) {
           this.#putChunk(run, runBytes);
@@ -43,15 +44,22 @@ export class LogWriter {
         }
         run.push(fact);
         runBytes += fact.batch.byteLength;
-      } else if (fact.kind === "logStart") {
-        startMoved = true;
-      } else {
+      } else if (fact.kind === "trim") {
         this.#store.deleteBelow(fact.offset);
+      } else {
+        // The log start is kept nowhere but in the checkpoint, and a cut tail leaves checkpoints
+        // behind that know of it.
+        checkpointNow = true;
+        if (fact.kind === "logStart") continue;
+        this.#putChunk(run, runBytes);
+        run = [];
+        runBytes = 0;
+        this.#store.deleteFrom(fact.kind === "truncate" ? fact.offset : 0);
       }
     }
     this.#putChunk(run, runBytes);
-    // The log start is kept nowhere but in the checkpoint.
-    if (startMoved || checkpointDue(this.#since, this.#checkpointBytes)) this.#putCheckpoint();
+    if (checkpointNow || checkpointDue(this.#since, this.#checkpointBytes)) this.#putCheckpoint();
+    this.#log.stored();
   }
 
   #putChunk(run: readonly BatchFact[], runBytes: number): void {
@@ -68,6 +76,8 @@ export class LogWriter {
       // (deleted in the same turn) is never searched.
       runningMaxTimestamp: segment?.maxTimestamp ?? -1,
       appendedAtMs: first.appendedAtMs,
+      incarnation: first.incarnation,
+      highWatermark: this.#log.highWatermark,
       data: run.length === 1 ? first.batch : concatBytes(run.map((fact) => fact.batch)),
     });
     this.#since.chunks++;

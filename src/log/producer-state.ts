@@ -22,7 +22,10 @@ export interface ProducerEntry {
   epoch: number;
   /** When the log last took a batch of it, by the leader's clock. */
   lastAppendMs: number;
-  /** Oldest first, at most PRODUCER_BATCHES_RETAINED, all of `epoch`. */
+  /**
+   * Oldest first, all of `epoch`: the last PRODUCER_BATCHES_RETAINED, and before them the newest
+   * committed one when none of those is. It is what remains when the others are cut off (LOG42).
+   */
   batches: ProducerBatch[];
 }
 
@@ -49,6 +52,16 @@ export class ProducerStates {
     this.#entries.set(entry.producerId, entry);
   }
 
+  /** What was known when the log ended at `offset`, as far as it is still remembered; copies. */
+  before(offset: number): ProducerEntry[] {
+    const known: ProducerEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      const batches = entry.batches.filter((batch) => batch.baseOffset < offset);
+      if (batches.length > 0) known.push({ ...entry, batches });
+    }
+    return known;
+  }
+
   /** Decides on a batch before it is appended; changes nothing. */
   check(
     nowMs: number,
@@ -61,7 +74,7 @@ export class ProducerStates {
     if (entry === undefined || hasExpired(entry, nowMs)) return APPEND;
     const lastSequence = incrementSequence(firstSequence, lastOffsetDelta);
     if (epoch === entry.epoch) {
-      for (const batch of entry.batches) {
+      for (const batch of entry.batches.slice(-PRODUCER_BATCHES_RETAINED)) {
         if (batch.firstSequence === firstSequence && batch.lastSequence === lastSequence) {
           return { kind: "duplicate", batch };
         }
@@ -85,7 +98,7 @@ export class ProducerStates {
       : outOfOrder(producerId, epoch, firstSequence, expected);
   }
 
-  /** Takes note of a batch that the log has appended. */
+  /** Takes note of a batch that the log has appended; what lies below `committed` stays for ever. */
   append(
     appendedAtMs: number,
     producerId: number,
@@ -93,6 +106,7 @@ export class ProducerStates {
     firstSequence: number,
     baseOffset: number,
     lastOffsetDelta: number,
+    committed: number,
   ): void {
     let entry = this.#entries.get(producerId);
     if (entry === undefined) {
@@ -118,7 +132,7 @@ export class ProducerStates {
       baseOffset,
       lastOffset: baseOffset + lastOffsetDelta,
     });
-    if (entry.batches.length > PRODUCER_BATCHES_RETAINED) entry.batches.shift();
+    forgetOlder(entry.batches, committed);
   }
 
   #forgetOldest(nowMs: number): void {
@@ -132,6 +146,15 @@ export class ProducerStates {
 /** LOG14 */
 function hasExpired(entry: ProducerEntry, nowMs: number): boolean {
   return nowMs - entry.lastAppendMs >= PRODUCER_ID_EXPIRATION_MS;
+}
+
+function forgetOlder(batches: ProducerBatch[], committed: number): void {
+  while (batches.length > PRODUCER_BATCHES_RETAINED) {
+    const second = batches[1];
+    if (second !== undefined && second.lastOffset < committed) batches.shift();
+    else if (batches.length > PRODUCER_BATCHES_RETAINED + 1) batches.splice(1, 1);
+    else return;
+  }
 }
 
 function outOfOrder(

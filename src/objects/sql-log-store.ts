@@ -10,6 +10,7 @@ import {
 } from "../constants.ts";
 import { assert } from "../lib/assert.ts";
 import { concatBytes } from "../lib/bytes.ts";
+import { cutChunk } from "../log/chunk.ts";
 import type { ChunkInfo, LogStore, StoredChunk } from "../log/log-store.ts";
 
 const SCHEMA = `
@@ -19,9 +20,15 @@ CREATE TABLE IF NOT EXISTS chunk (
   segment_base INTEGER NOT NULL,
   running_max_timestamp INTEGER NOT NULL,
   appended_at_ms INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  high_watermark INTEGER NOT NULL,
   data BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS checkpoint (part INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint (
+  part INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  data BLOB NOT NULL
+);
 `;
 
 /** Rows whose sizes are looked up at once, and bytes read by one query, when a reader scans. */
@@ -36,16 +43,19 @@ type InfoRow = {
   segment_base: number;
   running_max_timestamp: number;
   appended_at_ms: number;
+  incarnation: number;
+  high_watermark: number;
 };
 type SizedRow = InfoRow & { bytes: number };
 type WholeRow = InfoRow & { data: ArrayBuffer };
 
-const INFO = "id, last_offset, segment_base, running_max_timestamp, appended_at_ms";
+const INFO =
+  "id, last_offset, segment_base, running_max_timestamp, appended_at_ms, incarnation, high_watermark";
 const LAST_AT = `SELECT ${INFO} FROM chunk WHERE id < ? ORDER BY id DESC LIMIT 1`;
 const LAST_WHOLE_AT = `SELECT ${INFO}, data FROM chunk WHERE id < ? ORDER BY id DESC LIMIT 1`;
 const SCAN = `SELECT ${INFO}, length(data) AS bytes FROM chunk WHERE id >= ? ORDER BY id LIMIT ${SCAN_ROWS}`;
 const DATA = "SELECT data FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id";
-const INSERT = "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)";
+const INSERT = "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const LAST_ID = "SELECT id FROM chunk ORDER BY id DESC LIMIT 1";
 const FIRST_LASTS = "SELECT last_offset FROM chunk ORDER BY id LIMIT ?";
 const FIRST_ID = "SELECT id FROM chunk ORDER BY id LIMIT 1";
@@ -173,8 +183,27 @@ export class SqlLogStore implements LogStore {
   }
 
   checkpoint(): Uint8Array | null {
+    return this.#readCheckpoint(this.#lastCheckpoint());
+  }
+
+  previousCheckpoint(): Uint8Array | null {
+    return this.#readCheckpoint(this.#lastCheckpoint() - 1);
+  }
+
+  /** Checkpoints are numbered from 1 on; the last two are kept. */
+  #lastCheckpoint(): number {
+    const row = this.#sql
+      .exec<{ number: number }>("SELECT number FROM checkpoint ORDER BY number DESC LIMIT 1")
+      .toArray()[0];
+    return row?.number ?? 0;
+  }
+
+  #readCheckpoint(number: number): Uint8Array | null {
     const rows = this.#sql
-      .exec<{ data: ArrayBuffer }>("SELECT data FROM checkpoint ORDER BY part")
+      .exec<{ data: ArrayBuffer }>(
+        "SELECT data FROM checkpoint WHERE number = ? ORDER BY part",
+        number,
+      )
       .toArray();
     return rows.length === 0 ? null : concatBytes(rows.map((row) => new Uint8Array(row.data)));
   }
@@ -211,6 +240,8 @@ export class SqlLogStore implements LogStore {
         chunk.segmentBase,
         chunk.runningMaxTimestamp,
         chunk.appendedAtMs,
+        chunk.incarnation,
+        chunk.highWatermark,
         // The binding takes a view and stores just its bytes; its type says ArrayBuffer only.
         bytes as unknown as ArrayBuffer,
       );
@@ -227,17 +258,26 @@ export class SqlLogStore implements LogStore {
   }
 
   putCheckpoint(bytes: Uint8Array): void {
+    const number = this.#lastCheckpoint() + 1;
+    // Two slots of rows, used in turn, so that a new one takes the place of the last but one.
+    const slot = (number % 2) * CHUNK_PARTS_MAX;
     const parts = Math.ceil(bytes.byteLength / CHUNK_BYTES_MAX);
+    assert(parts <= CHUNK_PARTS_MAX, `a checkpoint of ${bytes.byteLength} bytes fits no rows`);
     for (let part = 0; part < parts; part++) {
       const start = part * CHUNK_BYTES_MAX;
       const data = bytes.subarray(start, start + CHUNK_BYTES_MAX);
       this.#write(
-        "INSERT OR REPLACE INTO checkpoint VALUES (?, ?)",
-        part,
+        "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)",
+        slot + part,
+        number,
         data as unknown as ArrayBuffer,
       );
     }
-    this.#write("DELETE FROM checkpoint WHERE part >= ?", parts);
+    this.#write(
+      "DELETE FROM checkpoint WHERE part >= ? AND part < ?",
+      slot + parts,
+      slot + CHUNK_PARTS_MAX,
+    );
   }
 
   deleteBelow(offset: number): void {
@@ -245,6 +285,23 @@ export class SqlLogStore implements LogStore {
     this.#tail = this.#tail.filter((chunk) => chunk.baseOffset >= offset);
     this.#tailBytes = this.#tail.reduce((sum, chunk) => sum + chunk.data.byteLength, 0);
     this.#cold = null;
+  }
+
+  deleteFrom(offset: number): void {
+    const kept = this.#partBelow(offset);
+    this.#tail = this.#tail.filter((chunk) => chunk.lastOffset < offset);
+    this.#tailBytes = this.#tail.reduce((sum, chunk) => sum + chunk.data.byteLength, 0);
+    this.#cold = null;
+    this.#write("DELETE FROM chunk WHERE id >= ?", (kept?.baseOffset ?? offset) * CHUNK_PARTS_MAX);
+    if (kept !== null) this.putChunk(kept);
+  }
+
+  /** What stays of the chunk that `offset` lies within; null when it lies between two. */
+  #partBelow(offset: number): StoredChunk | null {
+    const info = this.chunkInfoAt(offset);
+    if (info === null || info.baseOffset === offset || info.lastOffset < offset) return null;
+    for (const chunk of this.chunksFrom(info.baseOffset)) return cutChunk(chunk, offset);
+    return null;
   }
 
   #write(statement: string, ...bindings: (number | ArrayBuffer)[]): void {
@@ -268,6 +325,8 @@ function infoOf(row: InfoRow): ChunkInfo {
     segmentBase: row.segment_base,
     runningMaxTimestamp: row.running_max_timestamp,
     appendedAtMs: row.appended_at_ms,
+    incarnation: row.incarnation,
+    highWatermark: row.high_watermark,
   };
 }
 

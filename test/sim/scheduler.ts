@@ -7,11 +7,14 @@ interface Event {
   readonly run: () => void;
 }
 
+export const EPOCH_MS = 1_700_000_000_000;
+
 export class Scheduler {
   readonly random: Prng;
-  nowMs = 1_700_000_000_000;
+  nowMs = EPOCH_MS;
   readonly trace: string[] = [];
-  #events: Event[] = [];
+  /** A binary heap, the next event first. */
+  readonly #heap: Event[] = [];
   #order = 0;
 
   constructor(seed: number) {
@@ -19,27 +22,49 @@ export class Scheduler {
   }
 
   after(ms: number, run: () => void): void {
-    this.#events.push({ atMs: this.nowMs + ms, order: this.#order++, run });
+    const heap = this.#heap;
+    const event = { atMs: this.nowMs + ms, order: this.#order++, run };
+    let at = heap.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !before(event, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = event;
   }
 
   note(line: string): void {
-    this.trace.push(`${this.nowMs - 1_700_000_000_000} ${line}`);
+    this.trace.push(`${this.nowMs - EPOCH_MS} ${line}`);
   }
 
   /** Runs events in time order until none is left, or the clock would pass `untilMs`. */
   runUntil(untilMs: number): void {
     for (;;) {
-      let next = -1;
-      for (let i = 0; i < this.#events.length; i++) {
-        if (next < 0 || before(this.#events[i], this.#events[next])) next = i;
-      }
-      const event = this.#events[next];
+      const event = this.#heap[0];
       if (event === undefined || event.atMs > untilMs) break;
-      this.#events.splice(next, 1);
+      this.#removeFirst();
       this.nowMs = event.atMs;
       event.run();
     }
     this.nowMs = untilMs;
+  }
+
+  #removeFirst(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (before(heap[child + 1], heap[child])) child++;
+      const below = heap[child];
+      if (below === undefined || !before(below, last)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = last;
   }
 }
 

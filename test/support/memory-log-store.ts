@@ -4,26 +4,48 @@
  */
 import { CHUNK_BYTES_MAX, CHUNK_PARTS_MAX } from "../../src/constants.ts";
 import { assert } from "../../src/lib/assert.ts";
+import { cutChunk } from "../../src/log/chunk.ts";
 import type { ChunkInfo, LogStore, StoredChunk } from "../../src/log/log-store.ts";
 
 export class MemoryLogStore implements LogStore {
   #chunks: StoredChunk[] = [];
   #checkpoint: Uint8Array | null = null;
+  #previousCheckpoint: Uint8Array | null = null;
   #rowsWritten = 0;
 
   *chunksFrom(offset: number): Generator<StoredChunk> {
-    for (const chunk of this.#chunks) if (chunk.lastOffset >= offset) yield chunk;
+    const chunks = this.#chunks;
+    const at = this.#lastAtOrBefore(offset);
+    for (let i = Math.max(at, 0); i < chunks.length; i++) {
+      const chunk = chunks[i];
+      if (chunk !== undefined && chunk.lastOffset >= offset) yield chunk;
+    }
   }
 
   chunkInfoAt(offset: number): ChunkInfo | null {
-    const found = this.#chunks.findLast((chunk) => chunk.baseOffset <= offset);
+    const found = this.#chunks[this.#lastAtOrBefore(offset)];
     if (found === undefined) return null;
     const { data: _, ...info } = found;
     return info;
   }
 
+  /** Position of the last chunk whose base offset is at or before `offset`, -1 when there is none. */
+  #lastAtOrBefore(offset: number): number {
+    let [low, high] = [0, this.#chunks.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#chunks[middle]?.baseOffset ?? Infinity) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
   checkpoint(): Uint8Array | null {
     return this.#checkpoint;
+  }
+
+  previousCheckpoint(): Uint8Array | null {
+    return this.#previousCheckpoint;
   }
 
   firstOffset(): number | null {
@@ -49,6 +71,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   putCheckpoint(bytes: Uint8Array): void {
+    this.#previousCheckpoint = this.#checkpoint;
     this.#checkpoint = bytes.slice();
     this.#rowsWritten += rowsOf(bytes);
   }
@@ -60,6 +83,16 @@ export class MemoryLogStore implements LogStore {
     this.#chunks = this.#chunks.filter((chunk) => chunk.baseOffset >= offset);
   }
 
+  deleteFrom(offset: number): void {
+    const kept = this.#chunks.filter((chunk) => chunk.baseOffset < offset);
+    this.#rowsWritten += this.#chunks.length - kept.length;
+    this.#chunks = kept;
+    const last = kept.at(-1);
+    if (last === undefined || last.lastOffset < offset) return;
+    kept.pop();
+    this.putChunk(cutChunk(last, offset));
+  }
+
   rowsWritten(): number {
     return this.#rowsWritten;
   }
@@ -67,10 +100,15 @@ export class MemoryLogStore implements LogStore {
   /** A copy that later writes do not touch. */
   copy(): MemoryLogStore {
     const copy = new MemoryLogStore();
-    copy.#chunks = [...this.#chunks];
-    copy.#checkpoint = this.#checkpoint;
-    copy.#rowsWritten = this.#rowsWritten;
+    copy.copyFrom(this);
     return copy;
+  }
+
+  protected copyFrom(other: MemoryLogStore): void {
+    this.#chunks = [...other.#chunks];
+    this.#checkpoint = other.#checkpoint;
+    this.#previousCheckpoint = other.#previousCheckpoint;
+    this.#rowsWritten = other.#rowsWritten;
   }
 }
 

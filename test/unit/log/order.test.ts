@@ -76,8 +76,20 @@ describe("order and durability", () => {
   test("LOG1: a fact that would leave a gap or go back is never applied", () => {
     for (const offset of [0, 2]) {
       const log = new PartitionLog();
-      log.apply({ kind: "batch", batch: batchAt(0), segmentBase: 0, appendedAtMs: NOW });
-      const fact = { kind: "batch", batch: batchAt(offset), segmentBase: 0, appendedAtMs: NOW };
+      log.apply({
+        kind: "batch",
+        batch: batchAt(0),
+        segmentBase: 0,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      });
+      const fact = {
+        kind: "batch",
+        batch: batchAt(offset),
+        segmentBase: 0,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      };
       expect(() => log.apply({ ...fact, kind: "batch" })).toThrow(`batch at ${offset}, end 1`);
       expect(log.logEndOffset).toBe(1);
     }
@@ -196,7 +208,13 @@ describe("order and durability", () => {
   test("LOG5: log start, high watermark and end keep their order and never go back", () => {
     const log = new PartitionLog();
     for (let i = 0; i < 3; i++) {
-      log.apply({ kind: "batch", batch: batchAt(i), segmentBase: 0, appendedAtMs: NOW });
+      log.apply({
+        kind: "batch",
+        batch: batchAt(i),
+        segmentBase: 0,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      });
     }
     expect([log.logStartOffset, log.highWatermark, log.logEndOffset]).toEqual([0, 0, 3]);
     expect(() => log.advanceHighWatermark(4)).toThrow("stays within the log");
@@ -212,7 +230,13 @@ describe("order and durability", () => {
   test("LOG5: the log start does not pass the high watermark", () => {
     const log = new PartitionLog();
     for (let i = 0; i < 3; i++) {
-      log.apply({ kind: "batch", batch: batchAt(i), segmentBase: 0, appendedAtMs: NOW });
+      log.apply({
+        kind: "batch",
+        batch: batchAt(i),
+        segmentBase: 0,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      });
     }
     log.advanceHighWatermark(1);
     expect(() => log.apply({ kind: "logStart", offset: 2 })).toThrow("high watermark");
@@ -224,7 +248,8 @@ describe("order and durability", () => {
     log.append(batchOf({ records: 5 }));
     log.deleteRecords(3);
     const recovered = PartitionLog.recover(log.store).log;
-    expect(recovered.highWatermark).toBe(3);
+    // The chunk says that all of it was committed when it was stored.
+    expect(recovered.highWatermark).toBe(5);
     expect(recovered.logStartOffset).toBe(3);
   });
 });
@@ -236,7 +261,13 @@ describe("segments and bytes", () => {
     const limit = 3 * size;
     for (let i = 0; i < 7; i++) {
       const segmentBase = log.segmentFor(size, limit);
-      log.apply({ kind: "batch", batch: batchAt(i), segmentBase, appendedAtMs: NOW + i });
+      log.apply({
+        kind: "batch",
+        batch: batchAt(i),
+        segmentBase,
+        appendedAtMs: NOW + i,
+        incarnation: 0,
+      });
     }
     expect(log.segments).toEqual([
       { baseOffset: 0, bytes: limit, maxTimestamp: NOW, firstAppendedAtMs: NOW },

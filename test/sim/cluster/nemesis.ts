@@ -1,0 +1,164 @@
+/** Everything that goes wrong. Each seed draws which kinds of it, so that they also come alone. */
+import { electPreferred, withoutBroker } from "../../../src/cluster/election.ts";
+import { CATALOGUE, EDGE } from "./network.ts";
+import type { Surroundings } from "./replica-object.ts";
+import type { SimRouter } from "./router.ts";
+
+type Fault = () => void;
+
+export class Nemesis {
+  readonly #around: Surroundings;
+  readonly #router: SimRouter;
+  readonly #brokers: readonly number[];
+  readonly #faults: Fault[] = [];
+  readonly #untilMs: number;
+  /** What clients were told is deleted. */
+  deletedTo = 0;
+
+  constructor(around: Surroundings, router: SimRouter, chaosMs: number) {
+    this.#around = around;
+    this.#router = router;
+    this.#brokers = [...around.replicas.keys()];
+    this.#untilMs = around.world.nowMs + chaosMs;
+    const { random } = around.world;
+    const kinds: readonly Fault[] = [
+      () => this.#crashOne(),
+      () => this.#crashLeader(),
+      () => this.#cutOneWay(),
+      () => this.#isolate(),
+      () => this.#slowDown(),
+      () => this.#catalogueAway(),
+      () => this.#fence(),
+      () => this.#preferred(),
+      () => this.#deleteRecords(),
+    ];
+    for (const kind of kinds) if (random.bool(0.55)) this.#faults.push(kind);
+    const { network, faults } = around;
+    network.drop = random.bool(0.6) ? random.float() * 0.15 : 0;
+    network.double = random.bool(0.6) ? random.float() * 0.15 : 0;
+    network.maxDelayMs = 2 + random.int(random.bool(0.3) ? 120 : 25);
+    faults.dropAlarm = random.bool(0.4) ? random.float() * 0.3 : 0;
+    faults.lateAlarmMs = random.bool(0.4) ? 1 + random.int(400) : 0;
+    faults.loseReplies = random.bool(0.5) ? random.float() * 0.05 : 0;
+    faults.skewMs = random.bool(0.5) ? 1 + random.int(60_000) : 0;
+    this.#next();
+  }
+
+  heal(): void {
+    const { network, faults, catalogue, replicas } = this.#around;
+    network.heal();
+    network.maxDelayMs = 15;
+    faults.dropAlarm = 0;
+    faults.lateAlarmMs = 0;
+    faults.loseReplies = 0;
+    catalogue.unreachableUntilMs = 0;
+    catalogue.fenced.clear();
+    for (const replica of replicas.values()) replica.fenced = false;
+  }
+
+  #next(): void {
+    const { world } = this.#around;
+    world.after(10 + world.random.int(250), () => {
+      if (world.nowMs >= this.#untilMs || this.#faults.length === 0) return;
+      world.random.pick(this.#faults)();
+      this.#next();
+    });
+  }
+
+  #someMs(): number {
+    return 50 + this.#around.world.random.int(1_200);
+  }
+
+  #crashOne(): void {
+    const { world, replicas } = this.#around;
+    replicas.get(world.random.pick(this.#brokers))?.crash("at random");
+  }
+
+  #crashLeader(): void {
+    const { catalogue, replicas } = this.#around;
+    replicas.get(catalogue.row.leader)?.crash("as the leader");
+  }
+
+  #cutOneWay(): void {
+    const { world, network } = this.#around;
+    const nodes = [EDGE, CATALOGUE, ...this.#brokers];
+    const from = world.random.pick(this.#brokers);
+    const to = world.random.pick(nodes.filter((node) => node !== from));
+    const [a, b] = world.random.bool() ? [from, to] : [to, from];
+    world.note(`cut ${a} to ${b}`);
+    network.cut(a, b, this.#someMs());
+  }
+
+  #isolate(): void {
+    const { world, network } = this.#around;
+    const broker = world.random.pick(this.#brokers);
+    const forMs = this.#someMs();
+    // Sometimes the clients still reach it: a leader cut off from its followers alone.
+    const edge = world.random.bool() ? [EDGE] : [];
+    world.note(`isolate ${broker}${edge.length === 0 ? ", but not from clients" : ""}`);
+    for (const other of [...edge, CATALOGUE, ...this.#brokers]) {
+      network.cut(broker, other, forMs);
+      network.cut(other, broker, forMs);
+    }
+  }
+
+  #slowDown(): void {
+    const { world, network } = this.#around;
+    const broker = world.random.pick(this.#brokers);
+    network.slowDown(broker, world.random.int(300));
+    world.after(this.#someMs(), () => network.slowDown(broker, 0));
+  }
+
+  #catalogueAway(): void {
+    const { world, catalogue } = this.#around;
+    world.note("catalogue unreachable");
+    catalogue.unreachableUntilMs = world.nowMs + this.#someMs();
+  }
+
+  /** An operator takes a broker out, and back in later. */
+  #fence(): void {
+    const { world, catalogue, replicas } = this.#around;
+    const broker = world.random.pick(this.#brokers);
+    if (catalogue.fenced.size > 1 || catalogue.fenced.has(broker)) return;
+    world.note(`fence ${broker}`);
+    catalogue.fenced.add(broker);
+    const { row } = catalogue;
+    const live = new Set(this.#brokers.filter((id) => !catalogue.fenced.has(id)));
+    const election = withoutBroker(row, broker, live, false);
+    if ("next" in election) {
+      catalogue.change(EDGE, `fence ${broker}`, row.partitionEpoch, election.next, () => undefined);
+    }
+    const replica = replicas.get(broker);
+    if (replica !== undefined) replica.fenced = true;
+    world.after(this.#someMs(), () => {
+      catalogue.fenced.delete(broker);
+      if (replica !== undefined) replica.fenced = false;
+    });
+  }
+
+  #preferred(): void {
+    const { catalogue } = this.#around;
+    const { row } = catalogue;
+    this.#router.ping(row.replicas, (live) => {
+      const election = electPreferred(row, live);
+      if (!("next" in election)) return;
+      catalogue.change(EDGE, "preferred", row.partitionEpoch, election.next, () => undefined);
+    });
+  }
+
+  #deleteRecords(): void {
+    const { catalogue, replicas, world } = this.#around;
+    const { leader } = catalogue.row;
+    const highWatermark = replicas.get(leader)?.replica.log.highWatermark ?? 0;
+    const offset = world.random.bool(0.3) ? -1 : world.random.int(highWatermark + 1);
+    this.#router.call(
+      leader,
+      (to) => ({ kind: "deleteRecords", to, offset, timeoutMs: 300 }),
+      (reply) => {
+        if (reply?.kind === "deleteRecords" && reply.errorCode === 0) {
+          this.deletedTo = Math.max(this.deletedTo, offset);
+        }
+      },
+    );
+  }
+}
