@@ -80,9 +80,21 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 /** A reader waits this long for another request's query before it sends its own. */
 export const METADATA_JOIN_MS_MAX = 1_000;
 
-assert(METADATA_TTL_MS < METADATA_STALE_MS_MAX, "what is trusted must be young enough to go on with");
-assert(PARTITIONS_PER_TOPIC_MAX < METADATA_CACHE_PARTITIONS_MAX, "any one topic must fit the cache");
-assert(MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX, "the largest batch must fit its rows");
+assert(
+  METADATA_TTL_MS < METADATA_STALE_MS_MAX,
+  "what is trusted must be young enough to go on with",
+);
+assert(
+  PARTITIONS_PER_TOPIC_MAX < METADATA_CACHE_PARTITIONS_MAX,
+  "any one topic must fit the cache",
+);
+assert(
+  MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX,
+  "the largest batch must fit its rows",
+);
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
-assert(FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "one partition's fetch must fit one RPC message");
+assert(
+  FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
+  "one partition's fetch must fit one RPC message",
+);
 assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");
