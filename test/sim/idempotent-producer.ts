@@ -2,8 +2,9 @@
  * A producer that numbers its batches and sends each until it is acknowledged, up to five at a time,
  * over a network that may drop, delay, double and reorder.
  */
-import { ErrorCode } from "../../src/protocol/errors.ts";
+
 import { utf8Encode } from "../../src/lib/bytes.ts";
+import { ErrorCode } from "../../src/protocol/errors.ts";
 import { encodeRecordBatch } from "../../src/protocol/record-batch.ts";
 import type { SimPartition } from "./partition-object.ts";
 import type { Scheduler } from "./scheduler.ts";
