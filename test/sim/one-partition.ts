@@ -106,7 +106,8 @@ function check(
   const log: string[] = [];
   partition.read(0, FOREVER, (bytes) => {
     for (const [offset, id] of recordsOf(bytes)) {
-      if (offset !== log.length) violations.push(`a gap: offset ${offset} follows ${log.length - 1}`);
+      if (offset !== log.length)
+        violations.push(`a gap: offset ${offset} follows ${log.length - 1}`);
       log.push(id);
     }
   });
