@@ -52,8 +52,7 @@ export class SimPartition {
     const { store, machine } = this.#wake();
     const upperBound = machine.log.highWatermark;
     const range = { fetchOffset: offset, upperBound, maxBytes, minOneBatch: true };
-    const bytes =
-      offset >= upperBound ? new Uint8Array(0) : readBatches(store, range).slice();
+    const bytes = offset >= upperBound ? new Uint8Array(0) : readBatches(store, range).slice();
     this.#gate(() => reply(bytes, upperBound));
   }
 
