@@ -23,6 +23,7 @@ import { type LogInput, LogMachine, type LogReply } from "../log/log-machine.ts"
 import { LogWriter } from "../log/log-writer.ts";
 import { type LogFact, PartitionLog } from "../log/partition-log.ts";
 import { findOffset, readBatches } from "../log/read.ts";
+import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import { parsePartitionName } from "./partition-name.ts";
 import { Shell } from "./shell.ts";
@@ -49,6 +50,8 @@ export class Partition extends DurableObject<Env> {
   #core: Core | null = null;
   #opening: Promise<Core | null> | null = null;
   #inFlightBytes = 0;
+  /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
+  #destroyed = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -73,9 +76,10 @@ export class Partition extends DurableObject<Env> {
     this.#inFlightBytes += size;
     try {
       const { leaderEpoch, logAppendTime } = request;
-      const reply = await core.shell.ask((to) => {
+      const reply = await this.#ask(core, (to) => {
         return { kind: "append", to, batch, leaderEpoch, logAppendTime };
       });
+      if (reply === null) return REFUSED_APPEND;
       assert(reply.kind === "append", "an append is answered as one");
       return reply;
     } finally {
@@ -129,16 +133,18 @@ export class Partition extends DurableObject<Env> {
 
   async deleteRecords(offset: number): Promise<DeleteRecordsResult> {
     const core = this.#core ?? (await this.#findMyself());
-    if (core === null) {
+    const reply = core && (await this.#ask(core, (to) => ({ kind: "deleteRecords", to, offset })));
+    if (reply === null) {
       return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 };
     }
-    const reply = await core.shell.ask((to) => ({ kind: "deleteRecords", to, offset }));
     assert(reply.kind === "deleteRecords", "a delete is answered as one");
     return reply;
   }
 
   /** Drops everything for good: the topic is gone from the catalogue. */
   async destroy(): Promise<void> {
+    this.#destroyed++;
+    this.#core?.shell.close("the partition was deleted");
     this.#core = null;
     this.#waiters.wakeAll();
     await this.ctx.storage.deleteAll();
@@ -177,6 +183,16 @@ export class Partition extends DurableObject<Env> {
     await this.ctx.storage.sync();
   }
 
+  /** Null when the partition was destroyed before its turn came. */
+  async #ask(core: Core, make: (to: ReplyTo) => LogInput): Promise<LogReply | null> {
+    try {
+      return await core.shell.ask(make);
+    } catch (error) {
+      if (this.#core !== core) return null;
+      throw error;
+    }
+  }
+
   #load(identity: Identity): Core {
     const store = new SqlLogStore(this.ctx.storage.sql);
     const { log, replayed } = PartitionLog.recover(store);
@@ -205,8 +221,12 @@ export class Partition extends DurableObject<Env> {
       const topics = await catalogue.topicsById(clusterId, [topicId], { fresh });
       return topics.get(topicId)?.partitions[partition];
     };
-    // What this isolate read lately serves the thousand objects of a new topic with one query.
-    const state = (await read(false)) ?? (await read(true));
+    const destroyed = this.#destroyed;
+    // What this isolate read lately serves the thousand objects of a new topic with one query. After
+    // a deletion only the catalogue itself can say that there is something to open again.
+    const known = destroyed === 0 ? await read(false) : undefined;
+    const state = known ?? (await read(true));
+    if (this.#destroyed !== destroyed) return null;
     if (state === undefined || !state.replicas.includes(brokerId)) return null;
     const identity: Identity = { leaderEpoch: state.leaderEpoch };
     this.ctx.storage.kv.put(IDENTITY, identity);

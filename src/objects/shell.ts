@@ -27,6 +27,7 @@ export class Shell<Input, Fact, Message, Reply> {
   readonly #hooks: ShellHooks<Fact, Message>;
   #waiting: Waiting<Input, Reply>[] = [];
   #running = false;
+  #closed: Error | null = null;
   #alarmAt = Infinity;
 
   constructor(
@@ -42,6 +43,10 @@ export class Shell<Input, Fact, Message, Reply> {
   /** Hands an input to the machine; `make` gets the name under which its reply comes back. */
   ask(make: (to: ReplyTo) => Input): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (this.#closed !== null) {
+        reject(this.#closed);
+        return;
+      }
       this.#waiting.push({ input: make(this.#waiting.length), resolve, reject });
       this.#wake();
     });
@@ -49,8 +54,16 @@ export class Shell<Input, Fact, Message, Reply> {
 
   /** Hands over an input that nobody waits for. */
   tell(input: Input): void {
+    if (this.#closed !== null) return;
     this.#waiting.push({ input, resolve: null, reject: null });
     this.#wake();
+  }
+
+  /** The storage is dropped for good: what waits is refused, and no other turn begins. */
+  close(why: string): void {
+    this.#closed = new Error(why);
+    for (const { reject } of this.#waiting) reject?.(this.#closed);
+    this.#waiting = [];
   }
 
   #wake(): void {
