@@ -16,3 +16,21 @@ export function parsePartitionName(name: string | undefined): PartitionAddress {
   );
   return { clusterId, topicId, partition: Number(partition), brokerId: Number(brokerId) };
 }
+
+const HINTS: ReadonlySet<string> = new Set<DurableObjectLocationHint>([
+  "wnam",
+  "enam",
+  "sam",
+  "weur",
+  "eeur",
+  "apac",
+  "apac-ne",
+  "apac-se",
+  "oc",
+  "afr",
+  "me",
+]);
+
+export function isHint(hint: string): hint is DurableObjectLocationHint {
+  return HINTS.has(hint);
+}

@@ -1,12 +1,15 @@
 /**
- * One replica of one partition: a thin shell around the log machine, on SQLite.
- * It belongs to the catalogue: it opens itself only when the catalogue has such a partition.
+ * One replica of one partition: what others may ask of it. The rules are the replica machine's
+ * (replication/), the turns its shell's (replica-shell.ts).
+ * It belongs to the catalogue: it opens itself only when the catalogue has such a replica.
  */
 import { DurableObject } from "cloudflare:workers";
 import type {
   AppendRequest,
   AppendResult,
   DeleteRecordsResult,
+  EpochEndRequest,
+  EpochEndResult,
   ListOffsetRequest,
   ListOffsetResult,
   PartitionAddress,
@@ -14,68 +17,70 @@ import type {
   ReadResult,
 } from "../broker/ports.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
-import type { PartitionInfo } from "../cluster/types.ts";
 import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
 import type { Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
-import { type LogInput, LogMachine, type LogReply } from "../log/log-machine.ts";
-import { LogWriter } from "../log/log-writer.ts";
-import { type LogFact, PartitionLog } from "../log/partition-log.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
 import { findOffset, readBatches } from "../log/read.ts";
+import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
+import type {
+  ReplicaInput,
+  ReplicaReply,
+  ReplicateReply,
+  ReplicateRequest,
+} from "../replication/messages.ts";
+import type { Replica } from "../replication/replica.ts";
+import {
+  oversizeAppend,
+  REFUSED_APPEND,
+  refusedOffset,
+  refusedRead,
+  THROTTLED_APPEND,
+} from "./partition-answers.ts";
 import { parsePartitionName } from "./partition-name.ts";
-import { Shell } from "./shell.ts";
-import { SqlLogStore } from "./sql-log-store.ts";
+import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
 import { Waiters } from "./waiters.ts";
-
-/** Kept in the object, so that it knows without the catalogue that it exists. */
-interface Identity {
-  readonly leaderEpoch: number;
-}
-
-/** What lives in memory while the object is awake. */
-interface Core {
-  readonly store: SqlLogStore;
-  readonly machine: LogMachine;
-  readonly shell: Shell<LogInput, LogFact, never, LogReply>;
-}
 
 const IDENTITY = "identity";
 
 export class Partition extends DurableObject<Env> {
   readonly #address: PartitionAddress;
   readonly #waiters: Waiters;
-  #core: Core | null = null;
-  #opening: Promise<Core | null> | null = null;
+  #host: ReplicaHost | null = null;
+  #opening: Promise<ReplicaHost | null> | null = null;
   #inFlightBytes = 0;
+  /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
+  #destroyed = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#address = parsePartitionName(ctx.id.name);
     this.#waiters = new Waiters(ctx);
     const identity = ctx.storage.kv.get<Identity>(IDENTITY);
-    if (identity !== undefined) this.#core = this.#load(identity);
+    if (identity !== undefined) this.#host = this.#load(identity);
   }
 
   /** True when the catalogue has this replica; creates its storage if need be. Idempotent. */
   async open(): Promise<boolean> {
-    return (this.#core ?? (await this.#findMyself())) !== null;
+    return (this.#host ?? (await this.#findMyself())) !== null;
   }
 
   async append(request: AppendRequest): Promise<AppendResult> {
-    const core = this.#core ?? (await this.#findMyself());
-    if (core === null) return REFUSED_APPEND;
+    const host = this.#host ?? (await this.#findMyself());
+    if (host === null) return REFUSED_APPEND;
     const { batch } = request;
     const size = batch.byteLength;
     if (size > MAX_MESSAGE_BYTES_LIMIT) return oversizeAppend(size);
     if (this.#inFlightBytes + size > APPEND_IN_FLIGHT_BYTES_MAX) return THROTTLED_APPEND;
     this.#inFlightBytes += size;
     try {
-      const { leaderEpoch, logAppendTime } = request;
-      const reply = await core.shell.ask((to) => {
-        return { kind: "append", to, batch, leaderEpoch, logAppendTime };
+      const { acks, timeoutMs, leaderEpoch, logAppendTime } = request;
+      const reply = await this.#ask(host, (to) => {
+        return { kind: "append", to, batch, acks, timeoutMs, leaderEpoch, logAppendTime };
       });
+      if (reply === null) return REFUSED_APPEND;
       assert(reply.kind === "append", "an append is answered as one");
       return reply;
     } finally {
@@ -83,13 +88,29 @@ export class Partition extends DurableObject<Env> {
     }
   }
 
+  /** Leader → follower. Null: this replica is not in the catalogue (any more). */
+  async replicate(request: ReplicateRequest): Promise<ReplicateReply | null> {
+    const host = this.#host ?? (await this.#findMyself());
+    if (host === null || (await this.#isFenced())) return null;
+    const reply = await this.#ask(host, (to) => ({ kind: "replicate", to, request }));
+    if (reply === null) return null;
+    assert(reply.kind === "replicate", "a copy is answered as one");
+    return reply.reply;
+  }
+
+  /** Somebody changed this partition's row: read it, and try again at once what failed. */
+  async nudge(): Promise<void> {
+    const host = this.#host ?? (await this.#findMyself());
+    host?.shell.tell({ kind: "nudge" });
+  }
+
   async read(request: ReadRequest): Promise<ReadResult> {
-    const core = this.#core ?? (await this.#findMyself());
-    if (core === null) return refusedRead(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    const { machine, store } = core;
-    const { log } = machine;
-    const epochError = machine.checkLeaderEpoch(request.currentLeaderEpoch);
-    if (epochError !== ErrorCode.NONE) return refusedRead(epochError);
+    const host = this.#host ?? (await this.#findMyself());
+    if (host === null) return refusedRead(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    const { replica, store } = host;
+    const { log } = replica;
+    const error = readError(replica, request.currentLeaderEpoch, request.fromFollower);
+    if (error !== ErrorCode.NONE) return refusedRead(error);
     const { fetchOffset } = request;
     const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
     const divergingEpoch = divergence(log, request);
@@ -97,7 +118,10 @@ export class Partition extends DurableObject<Env> {
     const placed =
       divergingEpoch === null ? fetchOffset <= logEndOffset : divergingEpoch.epoch >= 0;
     if (fetchOffset < logStartOffset || !placed) {
-      return refusedRead(ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset);
+      // What the leader has and a follower has not yet is no error: the reader asks again.
+      const ahead = request.fromFollower && fetchOffset > logEndOffset;
+      const code = ahead ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.OFFSET_OUT_OF_RANGE;
+      return refusedRead(code, logStartOffset);
     }
     const upperBound = request.readCommitted ? lastStableOffset : highWatermark;
     const records =
@@ -117,46 +141,62 @@ export class Partition extends DurableObject<Env> {
   }
 
   async listOffset(request: ListOffsetRequest): Promise<ListOffsetResult> {
-    const core = this.#core ?? (await this.#findMyself());
-    if (core === null) return refusedOffset(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    const { machine, store } = core;
-    const epochError = machine.checkLeaderEpoch(request.currentLeaderEpoch);
-    if (epochError !== ErrorCode.NONE) return refusedOffset(epochError);
-    const { log } = machine;
+    const host = this.#host ?? (await this.#findMyself());
+    if (host === null) return refusedOffset(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    const { replica, store } = host;
+    const error = readError(replica, request.currentLeaderEpoch, false);
+    if (error !== ErrorCode.NONE) return refusedOffset(error);
+    const { log } = replica;
     const upperBound = request.readCommitted ? log.lastStableOffset : log.highWatermark;
     return findOffset(log, store, request.timestamp, upperBound);
   }
 
-  async deleteRecords(offset: number): Promise<DeleteRecordsResult> {
-    const core = this.#core ?? (await this.#findMyself());
-    if (core === null) {
+  /** KIP-320: where an epoch ended in the leader's log. */
+  async epochEnd(request: EpochEndRequest): Promise<EpochEndResult> {
+    const host = this.#host ?? (await this.#findMyself());
+    const error =
+      host === null
+        ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        : readError(host.replica, request.currentLeaderEpoch, false);
+    if (host === null || error !== ErrorCode.NONE) {
+      return { errorCode: error, leaderEpoch: -1, endOffset: -1 };
+    }
+    const { log } = host.replica;
+    const { epoch, endOffset } = log.epochs.endOffsetFor(request.leaderEpoch, log.logEndOffset);
+    return { errorCode: ErrorCode.NONE, leaderEpoch: epoch, endOffset };
+  }
+
+  async deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult> {
+    const host = this.#host ?? (await this.#findMyself());
+    const reply =
+      host && (await this.#ask(host, (to) => ({ kind: "deleteRecords", to, offset, timeoutMs })));
+    if (reply === null) {
       return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 };
     }
-    const reply = await core.shell.ask((to) => ({ kind: "deleteRecords", to, offset }));
     assert(reply.kind === "deleteRecords", "a delete is answered as one");
     return reply;
   }
 
-  /** Drops everything for good: the topic is gone from the catalogue. */
+  /** Drops everything for good: the topic, or this replica of it, is gone from the catalogue. */
   async destroy(): Promise<void> {
-    this.#core = null;
-    this.#waiters.wakeAll();
+    this.#destroyed++;
+    this.#close("the partition was deleted");
     await this.ctx.storage.deleteAll();
   }
 
   /** What the object has cost since it woke, for the bench and for metrics. */
   async stats(): Promise<{ rowsWritten: number; inFlightBytes: number }> {
     return {
-      rowsWritten: this.#core?.store.rowsWritten() ?? 0,
+      rowsWritten: this.#host?.store.rowsWritten() ?? 0,
       inFlightBytes: this.#inFlightBytes,
     };
   }
 
   /** `GET ?offset=N` with Upgrade: a socket that says "ready" once the high watermark passes N. */
   override async fetch(request: Request): Promise<Response> {
-    const core = this.#core ?? (await this.#findMyself());
+    const host = this.#host ?? (await this.#findMyself());
     const offset = Number(new URL(request.url).searchParams.get("offset"));
-    if (core === null || offset < core.machine.log.highWatermark) {
+    if (host === null || offset < host.replica.log.highWatermark) {
       return new Response(null, { status: 204 });
     }
     return this.#waiters.add(offset);
@@ -171,88 +211,84 @@ export class Partition extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    const core = this.#core;
-    if (core === null) return;
-    core.shell.alarm(() => ({ kind: "tick" }));
+    const host = this.#host;
+    if (host === null) return;
+    host.shell.alarm();
     await this.ctx.storage.sync();
   }
 
-  #load(identity: Identity): Core {
-    const store = new SqlLogStore(this.ctx.storage.sql);
-    const { log, replayed } = PartitionLog.recover(store);
-    const machine = new LogMachine(log, store, identity.leaderEpoch);
-    const writer = new LogWriter(store, log, replayed);
-    const shell = new Shell(this.ctx, machine, {
-      store: (facts: readonly LogFact[]) => writer.write(facts),
-      send: () => undefined,
-      afterTurn: () => this.#waiters.wake(log.highWatermark),
+  /** Null when the partition was destroyed before its turn came. */
+  async #ask(host: ReplicaHost, make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | null> {
+    try {
+      return await host.shell.ask(make);
+    } catch (error) {
+      if (this.#host !== host) return null;
+      throw error;
+    }
+  }
+
+  #close(why: string): void {
+    this.#host?.shell.close(why);
+    this.#host = null;
+    this.#waiters.wakeAll();
+  }
+
+  #load(identity: Identity): ReplicaHost {
+    return hostReplica({
+      ctx: this.ctx,
+      namespace: this.env.PARTITION,
+      catalogue: createCatalogue(this.env.CATALOGUE),
+      address: this.#address,
+      identity,
+      onIdentity: (read) => this.#keep(read),
+      afterTurn: (highWatermark) => this.#waiters.wake(highWatermark),
     });
-    return { store, machine, shell };
+  }
+
+  /** What the catalogue said to a replica that read its row again. */
+  #keep(identity: Identity | null): void {
+    if (identity !== null) this.ctx.storage.kv.put(IDENTITY, identity);
+    // Its data stays until somebody destroys it; it serves nobody any more.
+    else this.#close("the catalogue does not have this replica any more");
+  }
+
+  /** An operator took this broker out: its replicas are as good as away. */
+  async #isFenced(): Promise<boolean> {
+    const { clusterId, brokerId } = this.#address;
+    const cluster = await createCatalogue(this.env.CATALOGUE)
+      .cluster(clusterId)
+      .catch(() => null);
+    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
   }
 
   /** Asks the catalogue once, however many calls wait for the answer. */
-  #findMyself(): Promise<Core | null> {
+  #findMyself(): Promise<ReplicaHost | null> {
     this.#opening ??= this.#askCatalogue().finally(() => {
       this.#opening = null;
     });
     return this.#opening;
   }
 
-  async #askCatalogue(): Promise<Core | null> {
-    const { clusterId, topicId, partition, brokerId } = this.#address;
+  async #askCatalogue(): Promise<ReplicaHost | null> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
-    const read = async (fresh: boolean): Promise<PartitionInfo | undefined> => {
-      const topics = await catalogue.topicsById(clusterId, [topicId], { fresh });
-      return topics.get(topicId)?.partitions[partition];
-    };
-    // What this isolate read lately serves the thousand objects of a new topic with one query.
-    const state = (await read(false)) ?? (await read(true));
-    if (state === undefined || !state.replicas.includes(brokerId)) return null;
-    const identity: Identity = { leaderEpoch: state.leaderEpoch };
-    this.ctx.storage.kv.put(IDENTITY, identity);
-    this.#core = this.#load(identity);
-    return this.#core;
+    const destroyed = this.#destroyed;
+    // What this isolate read lately serves the thousand objects of a new topic with one query. After
+    // a deletion only the catalogue itself can say that there is something to open again.
+    const known = destroyed === 0 ? await readIdentity(catalogue, this.#address, false) : null;
+    const found = known ?? (await readIdentity(catalogue, this.#address, true));
+    if (this.#destroyed !== destroyed || found === null) return null;
+    this.ctx.storage.kv.put(IDENTITY, found.identity);
+    this.#host = this.#load(found.identity);
+    this.#host.shell.tell({ kind: "catalogue", partition: found.partition });
+    return this.#host;
   }
 }
 
-const REFUSED_APPEND: AppendResult = {
-  errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  errorMessage: null,
-  baseOffset: -1,
-  logAppendTimeMs: -1,
-  logStartOffset: -1,
-};
-
-const THROTTLED_APPEND: AppendResult = {
-  ...REFUSED_APPEND,
-  errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,
-  errorMessage: `the partition has ${APPEND_IN_FLIGHT_BYTES_MAX} bytes of produces under way: send again a little later`,
-};
-
-/** Whatever the topic's configs say: the rows of one batch hold no more. */
-function oversizeAppend(size: number): AppendResult {
-  return {
-    ...REFUSED_APPEND,
-    errorCode: ErrorCode.MESSAGE_TOO_LARGE,
-    errorMessage: `the batch has ${size} bytes, a partition takes at most ${MAX_MESSAGE_BYTES_LIMIT}: send smaller batches`,
-  };
-}
-
-/** Kafka answers an error with -1 in every offset, but names the log start when it knows it. */
-function refusedRead(errorCode: number, logStartOffset = -1): ReadResult {
-  return {
-    errorCode,
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStartOffset,
-    logEndOffset: -1,
-    records: EMPTY_BYTES,
-    divergingEpoch: null,
-  };
-}
-
-function refusedOffset(errorCode: number): ListOffsetResult {
-  return { errorCode, timestamp: -1, offset: -1, leaderEpoch: -1 };
+/** Consumers read the leader, unless they asked for a replica near them (KIP-392). */
+function readError(replica: Replica, leaderEpoch: number, fromFollower: boolean): number {
+  const error = replica.checkLeaderEpoch(leaderEpoch);
+  if (error !== ErrorCode.NONE) return error;
+  return replica.isLeader || fromFollower ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER;
 }
 
 /**

@@ -8,37 +8,20 @@ import type {
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import type { Env } from "../env.ts";
 import type { Partition } from "./partition.ts";
-import { partitionName } from "./partition-name.ts";
+import { isHint, partitionName } from "./partition-name.ts";
 
 /** Objects opened or destroyed at the same time, and the pause after them: others are to be served. */
 const WAVE_OBJECTS = 8;
 const WAVE_PAUSE_MS = 2;
-const HINTS: ReadonlySet<string> = new Set<DurableObjectLocationHint>([
-  "wnam",
-  "enam",
-  "sam",
-  "weur",
-  "eeur",
-  "apac",
-  "apac-ne",
-  "apac-se",
-  "oc",
-  "afr",
-  "me",
-]);
 
 export function createPartitionsPort(env: Env, catalogue: CataloguePort): PartitionsPort {
   const at = (address: PartitionAddress): PartitionPort =>
     new RemotePartition(env.PARTITION, catalogue, address);
+  type Stub = DurableObjectStub<Partition>;
   const each = async (
-    clusterId: string,
-    topic: TopicInfo,
-    partitions: readonly PartitionInfo[],
-    what: (stub: DurableObjectStub<Partition>) => Promise<unknown>,
+    addresses: readonly PartitionAddress[],
+    what: (stub: Stub) => Promise<unknown>,
   ): Promise<void> => {
-    const addresses = partitions.flatMap(({ partition, replicas }) =>
-      replicas.map((brokerId) => ({ clusterId, topicId: topic.topicId, partition, brokerId })),
-    );
     for (let from = 0; from < addresses.length; from += WAVE_OBJECTS) {
       const wave = addresses.slice(from, from + WAVE_OBJECTS);
       await Promise.all(
@@ -48,10 +31,27 @@ export function createPartitionsPort(env: Env, catalogue: CataloguePort): Partit
       if (from + WAVE_OBJECTS < addresses.length) await pause(WAVE_PAUSE_MS);
     }
   };
+  const replicasOf = (
+    clusterId: string,
+    { topicId }: TopicInfo,
+    partitions: readonly PartitionInfo[],
+  ): PartitionAddress[] =>
+    partitions.flatMap(({ partition, replicas }) =>
+      replicas.map((brokerId) => ({ clusterId, topicId, partition, brokerId })),
+    );
   return {
     at,
-    open: (clusterId, topic, partitions) => each(clusterId, topic, partitions, (s) => s.open()),
-    destroy: (clusterId, topic) => each(clusterId, topic, topic.partitions, (s) => s.destroy()),
+    open: (clusterId, topic, partitions) =>
+      each(replicasOf(clusterId, topic, partitions), (stub) => stub.open()),
+    destroy: (clusterId, topic) =>
+      each(replicasOf(clusterId, topic, topic.partitions), (stub) => stub.destroy()),
+    destroyReplicas: (clusterId, { topicId }, partition, brokerIds) =>
+      each(
+        brokerIds.map((brokerId) => ({ clusterId, topicId, partition, brokerId })),
+        (stub) => stub.destroy(),
+      ),
+    // Only a hint: a replica that cannot be told now finds out by itself.
+    refresh: (addresses) => each(addresses, (stub) => stub.nudge().catch(() => undefined)),
   };
 }
 
@@ -71,10 +71,6 @@ async function stubOf(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function isHint(hint: string): hint is DurableObjectLocationHint {
-  return HINTS.has(hint);
 }
 
 class RemotePartition implements PartitionPort {
@@ -108,8 +104,10 @@ class RemotePartition implements PartitionPort {
   listOffset: PartitionPort["listOffset"] = async (request) =>
     (await this.#stub()).listOffset(request);
 
-  deleteRecords: PartitionPort["deleteRecords"] = async (offset) =>
-    (await this.#stub()).deleteRecords(offset);
+  deleteRecords: PartitionPort["deleteRecords"] = async (offset, timeoutMs) =>
+    (await this.#stub()).deleteRecords(offset, timeoutMs);
+
+  epochEnd: PartitionPort["epochEnd"] = async (request) => (await this.#stub()).epochEnd(request);
 
   /** Parked here and not in the object, which may sleep meanwhile: it wakes us over a WebSocket. */
   waitForData: PartitionPort["waitForData"] = async (offset, timeoutMs, signal) => {

@@ -11,7 +11,8 @@ import {
 import { assert } from "../lib/assert.ts";
 import { concatBytes } from "../lib/bytes.ts";
 import { cutChunk } from "../log/chunk.ts";
-import type { ChunkInfo, LogStore, StoredChunk } from "../log/log-store.ts";
+import type { ChunkInfo, StoredChunk } from "../log/log-store.ts";
+import type { ReplicaStore } from "../replication/replica-state.ts";
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS chunk (
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS checkpoint (
   number INTEGER NOT NULL,
   data BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS replica (id INTEGER PRIMARY KEY CHECK (id = 0), state BLOB NOT NULL);
 `;
 
 /** Rows whose sizes are looked up at once, and bytes read by one query, when a reader scans. */
@@ -60,7 +62,7 @@ const LAST_ID = "SELECT id FROM chunk ORDER BY id DESC LIMIT 1";
 const FIRST_LASTS = "SELECT last_offset FROM chunk ORDER BY id LIMIT ?";
 const FIRST_ID = "SELECT id FROM chunk ORDER BY id LIMIT 1";
 
-export class SqlLogStore implements LogStore {
+export class SqlLogStore implements ReplicaStore {
   readonly #sql: SqlStorage;
   #rowsWritten = 0;
   /** The newest chunks, contiguous up to the end of the log, for tailing readers. */
@@ -206,6 +208,17 @@ export class SqlLogStore implements LogStore {
       )
       .toArray();
     return rows.length === 0 ? null : concatBytes(rows.map((row) => new Uint8Array(row.data)));
+  }
+
+  replicaState(): Uint8Array | null {
+    const row = this.#sql.exec<{ state: ArrayBuffer }>("SELECT state FROM replica").toArray()[0];
+    return row === undefined ? null : new Uint8Array(row.state);
+  }
+
+  putReplicaState(bytes: Uint8Array): void {
+    // The binding takes a view, as for chunks.
+    const state = bytes as unknown as ArrayBuffer;
+    this.#write("INSERT OR REPLACE INTO replica VALUES (0, ?)", state);
   }
 
   firstOffset(): number | null {

@@ -66,7 +66,9 @@ describe("the five-minute tour", () => {
       });
       expect(code, `${here}\n${stdout}${stderr}`).toBe(0);
       const said = `${stdout}${stdout === "" || stdout.endsWith("\n") ? "" : "\n"}${stderr}`;
-      expect(said).toMatch(pattern(output));
+      // On a slow machine a perf test goes on for longer than it takes to report the first window.
+      const windows = /^\d+ records sent, .* ms max latency\.\n/gm;
+      expect(said.replaceAll(windows, "")).toMatch(pattern(output));
     });
   }
 });

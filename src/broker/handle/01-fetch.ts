@@ -171,6 +171,7 @@ class Fetching {
         currentLeaderEpoch: request.currentLeaderEpoch,
         lastFetchedEpoch: request.lastFetchedEpoch,
         readCommitted: this.#request.isolationLevel === 1,
+        fromFollower: false,
       });
     try {
       slot.result = await ask(leader);

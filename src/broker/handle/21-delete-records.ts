@@ -22,7 +22,7 @@ export const deleteRecordsHandler = defineHandler(
         const topic = topicOf({ name, topicId: "" });
         const answers = partitions.map(async ({ partitionIndex, offset }) => {
           const leader = leaderOf(ctx, topic, partitionIndex);
-          return { partitionIndex, ...(await deleteOne(leader, offset)) };
+          return { partitionIndex, ...(await deleteOne(leader, offset, request.timeoutMs)) };
         });
         return { name, partitions: await Promise.all(answers) };
       }),
@@ -42,14 +42,18 @@ export const deleteRecordsHandler = defineHandler(
   },
 );
 
-async function deleteOne(leader: Leader | number, offset: number): Promise<DeleteRecordsResult> {
+async function deleteOne(
+  leader: Leader | number,
+  offset: number,
+  timeoutMs: number,
+): Promise<DeleteRecordsResult> {
   if (typeof leader === "number") return failed(leader);
   const { topic, port } = leader;
   // Kafka: a compacted topic that is not also deleted from keeps the last record of every key.
   const deletes = topicConfigText(topic.configs, "cleanup.policy").includes("delete");
   if (topic.internal || !deletes) return failed(ErrorCode.POLICY_VIOLATION);
   try {
-    return await port.deleteRecords(offset);
+    return await port.deleteRecords(offset, timeoutMs);
   } catch (error) {
     return failed(transportError(error));
   }

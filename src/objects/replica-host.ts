@@ -1,0 +1,169 @@
+/**
+ * A replica brought to life: its machine over the object's SQLite, its shell, and what its messages
+ * mean here. A copy for a follower is an RPC to that replica's object; the catalogue is D1.
+ */
+import type { CataloguePort, PartitionAddress } from "../broker/ports.ts";
+import { topicConfigText } from "../cluster/topic-configs.ts";
+import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import { LogWriter } from "../log/log-writer.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../replication/config.ts";
+import type {
+  IsrOutcome,
+  ReplicaFact,
+  ReplicaInput,
+  ReplicaMessage,
+  ReplicateReply,
+} from "../replication/messages.ts";
+import { Replica } from "../replication/replica.ts";
+import { decodeReplicaState, encodeReplicaState } from "../replication/replica-state.ts";
+import type { Partition } from "./partition.ts";
+import { isHint, partitionName } from "./partition-name.ts";
+import { ReplicaShell } from "./replica-shell.ts";
+import { SqlLogStore } from "./sql-log-store.ts";
+
+/** What of the catalogue a replica keeps, so that it can wake and lead without asking. */
+export interface Identity {
+  readonly minInsyncReplicas: number;
+  readonly segmentBytes: number;
+  /** Location hint of each replica's broker: whoever names an object first decides where it is. */
+  readonly hints: Readonly<Record<number, string>>;
+}
+
+export interface ReplicaHost {
+  readonly store: SqlLogStore;
+  readonly replica: Replica;
+  readonly shell: ReplicaShell;
+}
+
+export interface HostOptions {
+  readonly ctx: DurableObjectState;
+  readonly namespace: DurableObjectNamespace<Partition>;
+  readonly catalogue: CataloguePort;
+  readonly address: PartitionAddress;
+  readonly identity: Identity;
+  /** The catalogue was read: what is to be kept of it, or that the partition is gone. */
+  readonly onIdentity: (identity: Identity | null) => void;
+  /** A turn has ended. */
+  readonly afterTurn: (highWatermark: number) => void;
+}
+
+/** Null when this partition, or this replica of it, is not in the catalogue. */
+export async function readIdentity(
+  catalogue: CataloguePort,
+  { clusterId, topicId, partition, brokerId }: PartitionAddress,
+  fresh: boolean,
+): Promise<{ identity: Identity; partition: PartitionInfo } | null> {
+  const topic = (await catalogue.topicsById(clusterId, [topicId], { fresh })).get(topicId);
+  const state = topic?.partitions[partition];
+  if (topic === undefined || !state?.replicas.includes(brokerId)) return null;
+  const cluster = await catalogue.cluster(clusterId);
+  const hints: Record<number, string> = {};
+  for (const broker of cluster?.brokers ?? []) hints[broker.brokerId] = broker.hint;
+  return { identity: { ...configOf(topic), hints }, partition: state };
+}
+
+function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
+  return {
+    minInsyncReplicas: Number(topicConfigText(configs, "min.insync.replicas")),
+    segmentBytes: Number(topicConfigText(configs, "segment.bytes")),
+  };
+}
+
+export function hostReplica(options: HostOptions): ReplicaHost {
+  const { ctx, address } = options;
+  let { identity } = options;
+  const store = new SqlLogStore(ctx.storage.sql);
+  const { log, replayed } = PartitionLog.recover(store);
+  const stored = store.replicaState();
+  const replica = new Replica({
+    brokerId: address.brokerId,
+    log,
+    store,
+    state: stored === null ? null : decodeReplicaState(stored),
+    config: replicaConfig(identity),
+  });
+  const writer = new LogWriter(store, log, replayed);
+  const shell = new ReplicaShell(ctx, replica, {
+    store: (facts) => storeFacts(store, writer, facts),
+    send: (message) => outcomeOf(message),
+    afterTurn: () => options.afterTurn(log.highWatermark),
+  });
+
+  const outcomeOf = (message: ReplicaMessage): Promise<ReplicaInput> => {
+    switch (message.kind) {
+      case "replicate":
+        return copyTo(message);
+      case "changeIsr":
+        return changeIsr(options, message);
+      case "readCatalogue":
+        return readRow();
+    }
+  };
+
+  const copyTo = async ({
+    follower,
+    sendId,
+    request,
+  }: ReplicaMessage & { kind: "replicate" }): Promise<ReplicaInput> => {
+    let reply: ReplicateReply | null = null;
+    try {
+      const name = partitionName({ ...address, brokerId: follower });
+      const hint = identity.hints[follower];
+      const stub =
+        hint !== undefined && isHint(hint)
+          ? options.namespace.getByName(name, { locationHint: hint })
+          : options.namespace.getByName(name);
+      reply = await stub.replicate(request);
+    } catch {
+      // Not reached, or not answered: the machine tries again.
+    }
+    return { kind: "replicated", follower, sendId, reply };
+  };
+
+  const readRow = async (): Promise<ReplicaInput> => {
+    try {
+      const found = await readIdentity(options.catalogue, address, true);
+      options.onIdentity(found?.identity ?? null);
+      if (found === null) return { kind: "catalogue", partition: null };
+      identity = found.identity;
+      shell.tell({ kind: "configure", config: replicaConfig(identity) });
+      return { kind: "catalogue", partition: found.partition };
+    } catch {
+      return { kind: "catalogue", partition: null };
+    }
+  };
+
+  return { store, replica, shell };
+}
+
+function replicaConfig({ minInsyncReplicas, segmentBytes }: Identity): ReplicaConfig {
+  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes };
+}
+
+function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {
+  writer.write(facts.filter((fact) => fact.kind !== "state"));
+  // The last one says it all.
+  const last = facts.findLast((fact) => fact.kind === "state");
+  if (last?.kind === "state") store.putReplicaState(encodeReplicaState(last.state));
+}
+
+async function changeIsr(
+  { catalogue, address }: HostOptions,
+  { attempt, expectedPartitionEpoch, next }: ReplicaMessage & { kind: "changeIsr" },
+): Promise<ReplicaInput> {
+  const { clusterId, topicId, partition } = address;
+  let outcome: IsrOutcome = "unknown";
+  try {
+    outcome = await catalogue.changePartition(
+      clusterId,
+      topicId,
+      partition,
+      expectedPartitionEpoch,
+      next,
+    );
+  } catch {
+    // No answer: it may have happened, or may yet.
+  }
+  return { kind: "isrChanged", attempt, outcome };
+}

@@ -1,0 +1,324 @@
+/** Partitions as the handlers reach them: the port, its readers that wait, and what goes wrong. */
+import { evictDurableObject } from "cloudflare:test";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import type { PartitionPort } from "../../src/broker/ports.ts";
+import { createCatalogue, D1Catalogue } from "../../src/catalogue/catalogue.ts";
+import type { TopicInfo } from "../../src/cluster/types.ts";
+import { createPartitionsPort } from "../../src/objects/partitions-port.ts";
+import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
+import { KafkaError } from "../../src/protocol/errors.ts";
+import { migratedDatabase } from "../support/d1.ts";
+import { batchOf, sequenced } from "../unit/log/harness.ts";
+import {
+  append,
+  CLUSTER,
+  chunkRows,
+  createTopic,
+  inside,
+  listOffset,
+  newPartition,
+  type PartitionStub,
+  read,
+  stubOf,
+  topicOf,
+  workerEnv,
+} from "./partition-topics.ts";
+
+beforeAll(async () => {
+  await migratedDatabase();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const LONG_MS = 20_000;
+const never = new AbortController().signal;
+
+function partitions() {
+  return createPartitionsPort(workerEnv, createCatalogue(workerEnv.CATALOGUE));
+}
+
+function portOf(topic: TopicInfo, partition = 0): PartitionPort {
+  return partitions().at({ clusterId: CLUSTER, topicId: topic.topicId, partition, brokerId: 1 });
+}
+
+async function deleteTopic({ name, topicId }: TopicInfo): Promise<void> {
+  await createCatalogue(workerEnv.CATALOGUE).deleteTopic(CLUSTER, name, topicId);
+}
+
+describe("the port", () => {
+  test("carries every call to the partition's object", async () => {
+    const topic = await createTopic(topicOf(2));
+    const port = portOf(topic, 1);
+    expect(await port.append(append(batchOf({ records: 3 })))).toMatchObject({ baseOffset: 0 });
+    expect(await port.read(read(0))).toMatchObject({ errorCode: 0, highWatermark: 3 });
+    expect(await port.listOffset(listOffset(-1))).toMatchObject({ offset: 3 });
+    expect(await port.deleteRecords(2)).toMatchObject({ lowWatermark: 2 });
+    expect(await portOf(topic, 0).listOffset(listOffset(-1))).toMatchObject({ offset: 0 });
+  });
+
+  test("a batch out of a large request travels alone", async () => {
+    const topic = await createTopic(topicOf());
+    const batch = batchOf({ valueBytes: 100 });
+    const request = new Uint8Array(40 * 1024 * 1024);
+    request.set(batch, 1_000_000);
+    const view = request.subarray(1_000_000, 1_000_000 + batch.byteLength);
+    // The whole buffer would not fit one RPC message.
+    expect(await portOf(topic).append(append(view))).toMatchObject({ errorCode: 0 });
+    const { records } = await portOf(topic).read(read(0));
+    expect(records.subarray(17)).toEqual(batch.subarray(17));
+  });
+
+  test("a small slice of a large row travels alone too", async () => {
+    const topic = await createTopic(topicOf());
+    const batches = [...Array(20)].map(() => batchOf({ valueBytes: 50_000 }));
+    const { stub } = { stub: stubOf(topic) };
+    await stub.open();
+    await inside(stub, (partition) => Promise.all(batches.map((b) => partition.append(append(b)))));
+    const carried = await inside(stub, async (partition) => {
+      const { records } = await partition.read(read(5, { maxBytes: 60_000 }));
+      return [records.byteLength, records.buffer.byteLength];
+    });
+    expect(carried).toEqual([batches[0]?.byteLength, batches[0]?.byteLength]);
+  });
+
+  test("open wakes every replica, destroy drops every one, both as often as one likes", async () => {
+    const topic = await createTopic(topicOf(20));
+    const port = partitions();
+    const known = (): Promise<number[]> =>
+      Promise.all(
+        topic.partitions.map(({ partition }) =>
+          inside(stubOf(topic, partition), (_, { storage }) => [...storage.kv.list()].length),
+        ),
+      );
+    await port.open(CLUSTER, topic, topic.partitions);
+    await port.open(CLUSTER, topic, topic.partitions);
+    expect(await known()).toEqual(Array(20).fill(1));
+    await deleteTopic(topic);
+    await port.destroy(CLUSTER, topic);
+    await port.destroy(CLUSTER, topic);
+    expect(await known()).toEqual(Array(20).fill(0));
+  });
+});
+
+describe("waiting for data", () => {
+  test("what is there already is not waited for", async () => {
+    const topic = await createTopic(topicOf());
+    const port = portOf(topic);
+    await port.append(append(batchOf()));
+    expect(await port.waitForData(0, LONG_MS, never)).toBe(true);
+  });
+
+  test("an append wakes those whose offset it passes, and no others", async () => {
+    const topic = await createTopic(topicOf());
+    const port = portOf(topic);
+    await port.append(append(batchOf({ records: 2 })));
+    const woken: string[] = [];
+    const wait = async (name: string, offset: number): Promise<void> => {
+      if (await port.waitForData(offset, LONG_MS, never)) woken.push(name);
+    };
+    const all = [wait("at the end", 2), wait("at the end too", 2), wait("one beyond", 3)];
+    await waitUntilWaiting(topic, 3);
+    expect(woken).toEqual([]);
+    await port.append(append(batchOf()));
+    await Promise.all(all.slice(0, 2));
+    expect(woken.sort()).toEqual(["at the end", "at the end too"]);
+    await waitUntilWaiting(topic, 1);
+    await port.append(append(batchOf()));
+    await Promise.all(all);
+    expect(woken).toHaveLength(3);
+    await waitUntilWaiting(topic, 0);
+  });
+
+  test("who waits is woken by the object that comes back after an eviction", async () => {
+    const topic = await createTopic(topicOf());
+    const port = portOf(topic);
+    await port.append(append(batchOf()));
+    const waiting = port.waitForData(1, LONG_MS, never);
+    await waitUntilWaiting(topic, 1);
+    await evictDurableObject(stubOf(topic));
+    await port.append(append(batchOf()));
+    expect(await waiting).toBe(true);
+  });
+
+  test("the time is over: false, and the object forgets the reader", async () => {
+    const topic = await createTopic(topicOf());
+    const start = Date.now();
+    expect(await portOf(topic).waitForData(0, 80, never)).toBe(false);
+    expect(Date.now() - start).toBeLessThan(5_000);
+    await waitUntilWaiting(topic, 0);
+  });
+
+  test("the reader went away: false at once, before the wait and in it", async () => {
+    const topic = await createTopic(topicOf());
+    expect(await portOf(topic).waitForData(0, LONG_MS, AbortSignal.abort())).toBe(false);
+    const gone = new AbortController();
+    const waiting = portOf(topic).waitForData(0, LONG_MS, gone.signal);
+    await waitUntilWaiting(topic, 1);
+    gone.abort();
+    expect(await waiting).toBe(false);
+    await waitUntilWaiting(topic, 0);
+  });
+
+  test("a partition that is not there, or goes away, is looked at again at once", async () => {
+    expect(await portOf(topicOf()).waitForData(0, LONG_MS, never)).toBe(true);
+    const topic = await createTopic(topicOf());
+    const waiting = portOf(topic).waitForData(0, LONG_MS, never);
+    await waitUntilWaiting(topic, 1);
+    await deleteTopic(topic);
+    await stubOf(topic).destroy();
+    expect(await waiting).toBe(true);
+  });
+
+  test("an object that breaks ends the wait", async () => {
+    const topic = await createTopic(topicOf());
+    const waiting = portOf(topic).waitForData(0, LONG_MS, never);
+    await waitUntilWaiting(topic, 1);
+    await evictDurableObject(stubOf(topic), { webSockets: "close" });
+    expect(await waiting).toBe(true);
+  });
+
+  async function waitUntilWaiting(topic: TopicInfo, readers: number): Promise<void> {
+    await vi.waitFor(async () => {
+      const open = await inside(stubOf(topic), (_, ctx) => {
+        return ctx.getWebSockets().filter((one) => one.readyState === WebSocket.OPEN).length;
+      });
+      expect(open).toBe(readers);
+    });
+  }
+});
+
+describe("what goes wrong", () => {
+  /**
+   * Aborting for real ends what runs in the isolate, and that is the test runner too: the abort is
+   * noted, and what it does to the object is done by an eviction.
+   */
+  async function abortsInstead(stub: PartitionStub): Promise<string[]> {
+    const reasons: string[] = [];
+    await inside(stub, (_, ctx) => {
+      vi.spyOn(ctx, "abort").mockImplementation((reason) => {
+        reasons.push(reason ?? "");
+      });
+    });
+    return reasons;
+  }
+
+  test("LOG3: a turn that cannot be stored leaves no trace, and the next one is not harmed", async () => {
+    const stub = await newPartition();
+    await stub.append(append(sequenced(7, 0, 0)));
+    const reasons = await abortsInstead(stub);
+    vi.spyOn(SqlLogStore.prototype, "putChunk").mockImplementationOnce(() => {
+      throw new Error("the disk is full");
+    });
+    const [outcome] = await inside(stub, (partition) =>
+      Promise.allSettled([partition.append(append(sequenced(7, 0, 1)))]),
+    );
+    expect(String(outcome?.status === "rejected" && outcome.reason)).toContain("the disk is full");
+    expect(reasons).toEqual(["the disk is full"]);
+    await evictDurableObject(stub);
+    expect(await stub.read(read(0))).toMatchObject({ errorCode: 0, highWatermark: 1 });
+    expect(await stub.append(append(sequenced(7, 0, 1)))).toMatchObject({ baseOffset: 1 });
+    expect(await chunkRows(stub)).toBe(2);
+  });
+
+  test("LOG3: a turn that fails half way is rolled back as a whole, for all who were in it", async () => {
+    const stub = await newPartition();
+    await stub.append(append(batchOf({ records: 2 })));
+    const reasons = await abortsInstead(stub);
+    vi.spyOn(SqlLogStore.prototype, "putCheckpoint").mockImplementationOnce(() => {
+      throw new Error("half way");
+    });
+    // The first has a turn of its own. Then chunks are written, and the delete's checkpoint fails.
+    const large = batchOf({ valueBytes: 3_000_000 });
+    const outcomes = await inside(stub, async (partition) => {
+      const calls = [
+        partition.append(append(batchOf())),
+        partition.append(append(batchOf())),
+        partition.append(append(large.slice())),
+        partition.deleteRecords(-1),
+      ];
+      return (await Promise.allSettled(calls)).map(({ status }) => status);
+    });
+    expect(outcomes).toEqual(["fulfilled", "rejected", "rejected", "rejected"]);
+    expect(reasons).toEqual(["half way"]);
+    await evictDurableObject(stub);
+    const left = await stub.read(read(0));
+    expect(left).toMatchObject({ errorCode: 0, highWatermark: 3, logStartOffset: 0 });
+    expect(await chunkRows(stub)).toBe(2);
+    expect(await stub.append(append(large))).toMatchObject({ errorCode: 0, baseOffset: 3 });
+  });
+
+  test("a catalogue that does not answer fails the call, and is asked again by the next", async () => {
+    const topic = await createTopic(topicOf());
+    const ask = vi.spyOn(D1Catalogue.prototype, "topicsById");
+    ask.mockRejectedValueOnce(new KafkaError(7, "the catalogue does not answer"));
+    await expect(portOf(topic).append(append(batchOf()))).rejects.toThrow("does not answer");
+    expect(await portOf(topic).append(append(batchOf()))).toMatchObject({ errorCode: 0 });
+    expect(ask).toHaveBeenCalledTimes(2);
+  });
+
+  test("however many call first, the catalogue is asked once, and never after", async () => {
+    const topic = await createTopic(topicOf());
+    const ask = vi.spyOn(D1Catalogue.prototype, "topicsById");
+    const port = portOf(topic);
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, () => port.append(append(batchOf()))),
+    );
+    expect(replies.map(({ errorCode }) => errorCode)).toEqual(Array(8).fill(0));
+    await evictDurableObject(stubOf(topic));
+    await port.append(append(batchOf()));
+    expect(ask).toHaveBeenCalledTimes(1);
+  });
+
+  test("a topic deleted while its partition was being opened is not brought back", async () => {
+    const topic = await createTopic(topicOf());
+    const stub = stubOf(topic);
+    const { topicsById } = D1Catalogue.prototype;
+    // Flags and not promises: those may not be awaited in one object's context and kept in another.
+    let [asked, goOn] = [false, false];
+    vi.spyOn(D1Catalogue.prototype, "topicsById").mockImplementationOnce(async function (
+      this: D1Catalogue,
+      ...given
+    ) {
+      const found = await topicsById.apply(this, given);
+      asked = true;
+      while (!goOn) await scheduler.wait(2);
+      return found;
+    });
+    const appended = stub.append(append(batchOf()));
+    await vi.waitUntil(() => asked);
+    await deleteTopic(topic);
+    await stub.destroy();
+    goOn = true;
+    expect((await appended).errorCode).toBe(3);
+    expect(await chunkRows(stub)).toBe(0);
+    expect((await stub.read(read(0))).errorCode).toBe(3);
+  });
+
+  test("after a deletion only the catalogue itself opens a partition, not what was read before", async () => {
+    const topic = await createTopic(topicOf());
+    const stub = stubOf(topic);
+    await stub.append(append(batchOf()));
+    // Another isolate deletes the topic: this one's cache still has it.
+    await createCatalogue(workerEnv.CATALOGUE).topicsById(CLUSTER, [topic.topicId]);
+    await new D1Catalogue(workerEnv.CATALOGUE).deleteTopic(CLUSTER, topic.name, topic.topicId);
+    await stub.destroy();
+    expect((await stub.append(append(batchOf()))).errorCode).toBe(3);
+    expect(await chunkRows(stub)).toBe(0);
+  });
+
+  test("what is under way when the topic is destroyed is answered: stored before, or 3", async () => {
+    const stub = await newPartition();
+    await stub.append(append(batchOf()));
+    const codes = await inside(stub, async (partition) => {
+      const appends = Array.from({ length: 4 }, () => partition.append(append(batchOf())));
+      const moved = partition.deleteRecords(-1);
+      await partition.destroy();
+      return (await Promise.all([...appends, moved])).map(({ errorCode }) => errorCode);
+    });
+    expect(codes).toEqual([0, 3, 3, 3, 3]);
+    // The catalogue still has it, so it opens anew, empty.
+    expect(await stub.append(append(batchOf()))).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  });
+});
