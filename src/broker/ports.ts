@@ -2,7 +2,13 @@
  * What the handlers need of the world. The Worker wires these to D1 and to Durable Objects; the
  * simulator to its own catalogue and to machines under a seeded scheduler.
  */
-import type { ClusterInfo, PartitionInfo, PartitionState, TopicInfo } from "../cluster/types.ts";
+import type {
+  ClusterInfo,
+  PartitionInfo,
+  PartitionState,
+  Reassignment,
+  TopicInfo,
+} from "../cluster/types.ts";
 
 export interface NewTopic {
   readonly name: string;
@@ -11,6 +17,25 @@ export interface NewTopic {
   readonly partitions: readonly PartitionInfo[];
   readonly configs: Readonly<Record<string, string>>;
 }
+
+/**
+ * done; conflict: the partition is gone, its epoch another, or the leader epoch would go back;
+ * ineligible: a fenced broker would join the ISR. Unless done, nothing changed.
+ */
+export type PartitionChangeOutcome = "done" | "conflict" | "ineligible";
+
+/** A compare-and-set on one of many partitions. */
+export interface PartitionChange {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly expectedPartitionEpoch: number;
+  readonly next: PartitionState;
+  /** Null ends the reassignment; absent leaves it as it is. */
+  readonly reassignment?: Reassignment | null;
+}
+
+/** done; unknown: there is no such broker; last: no other broker is unfenced, nothing changed. */
+export type FencingOutcome = "done" | "unknown" | "last";
 
 /**
  * Reads may be a few seconds old unless `fresh` is asked for; writes go to the primary.
@@ -49,7 +74,8 @@ export interface CataloguePort {
   /**
    * Compare-and-set on one partition (KIP-497): the state becomes `next` and the partition epoch
    * goes up by one, unless the epoch is not `expectedPartitionEpoch` any more, or `next` would take
-   * the leader epoch back. Then nothing changed and the answer is false.
+   * the leader epoch back ("conflict"), or `next` would bring a fenced broker into the ISR
+   * ("ineligible"). Then nothing changed. A reassignment under way stays as it is.
    */
   changePartition(
     clusterId: string,
@@ -57,7 +83,22 @@ export interface CataloguePort {
     partition: number,
     expectedPartitionEpoch: number,
     next: PartitionState,
-  ): Promise<boolean>;
+  ): Promise<PartitionChangeOutcome>;
+  /**
+   * As many compare-and-sets, each by itself, in a few statements. True for each that was done, in
+   * the order given. Of two on the same partition at most one is.
+   */
+  changePartitions(clusterId: string, changes: readonly PartitionChange[]): Promise<boolean[]>;
+  /**
+   * Marks a broker as taken out or back; what it leads is the caller's matter (fencing.ts). The last
+   * unfenced broker is marked only with `force`. Marking it again is done too.
+   */
+  setBrokerFenced(
+    clusterId: string,
+    brokerId: number,
+    fenced: boolean,
+    opts?: { force?: boolean },
+  ): Promise<FencingOutcome>;
   /**
    * Deleted topics whose objects may still hold data, the oldest first. Their partitions are as
    * they were; their configs are not kept.
@@ -109,6 +150,8 @@ export interface ReadRequest {
   /** -1: none given (v12+). */
   readonly lastFetchedEpoch: number;
   readonly readCommitted: boolean;
+  /** The reader takes a replica near it for what the leader has committed (KIP-392). */
+  readonly fromFollower: boolean;
 }
 
 export interface ReadResult {
@@ -136,6 +179,19 @@ export interface ListOffsetResult {
   readonly leaderEpoch: number;
 }
 
+export interface EpochEndRequest {
+  readonly leaderEpoch: number;
+  /** -1: none given. */
+  readonly currentLeaderEpoch: number;
+}
+
+/** Both -1 when the log does not know the epoch, or on error. */
+export interface EpochEndResult {
+  readonly errorCode: number;
+  readonly leaderEpoch: number;
+  readonly endOffset: number;
+}
+
 export interface DeleteRecordsResult {
   readonly errorCode: number;
   /** The new log start offset, -1 on error. */
@@ -156,7 +212,9 @@ export interface PartitionPort {
   waitForData(offset: number, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
   listOffset(request: ListOffsetRequest): Promise<ListOffsetResult>;
   /** offset -1 = up to the high watermark. */
-  deleteRecords(offset: number): Promise<DeleteRecordsResult>;
+  deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult>;
+  /** Where the leader's log has the end of an epoch (KIP-101). */
+  epochEnd(request: EpochEndRequest): Promise<EpochEndResult>;
 }
 
 export interface PartitionsPort {
@@ -165,6 +223,18 @@ export interface PartitionsPort {
   open(clusterId: string, topic: TopicInfo, partitions: readonly PartitionInfo[]): Promise<void>;
   /** Drops every replica's storage for good; idempotent. */
   destroy(clusterId: string, topic: TopicInfo): Promise<void>;
+  /** Drops the storage of these replicas, which the partition's row does not name any more; idempotent. */
+  destroyReplicas(
+    clusterId: string,
+    topic: TopicInfo,
+    partition: number,
+    brokerIds: readonly number[],
+  ): Promise<void>;
+  /**
+   * Tells these replicas that their rows changed: each reads its own again, and a leader tries its
+   * followers again at once. A hint: nothing is lost when it does not arrive, but time. Never rejects.
+   */
+  refresh(addresses: readonly PartitionAddress[]): Promise<void>;
 }
 
 export interface Ports {

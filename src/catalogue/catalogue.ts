@@ -6,7 +6,13 @@
  * never kept: a topic is there for everybody as soon as it is created. Nor are failures; while D1
  * does not answer, what is known goes on being used for `staleMsMax`.
  */
-import type { CataloguePort, NewTopic } from "../broker/ports.ts";
+import type {
+  CataloguePort,
+  FencingOutcome,
+  NewTopic,
+  PartitionChange,
+  PartitionChangeOutcome,
+} from "../broker/ports.ts";
 import type { ClusterInfo, PartitionInfo, PartitionState, TopicInfo } from "../cluster/types.ts";
 import {
   METADATA_CACHE_PARTITIONS_MAX,
@@ -15,9 +21,14 @@ import {
   METADATA_TTL_MS,
   TOPIC_NAME_CHARS_MAX,
 } from "../constants.ts";
-import { selectCluster } from "./clusters.ts";
+import { selectCluster, setBrokerFenced } from "./clusters.ts";
 import { deleteTopic, forgetDeletedTopic, selectDeletedTopics } from "./deleted-topics.ts";
-import { addPartitions, BrokerLists, comparePartitionAndSet } from "./partitions.ts";
+import {
+  addPartitions,
+  BrokerLists,
+  comparePartitionAndSet,
+  comparePartitionsAndSet,
+} from "./partitions.ts";
 import { allocateProducerIds } from "./producer-ids.ts";
 import { ReadThrough } from "./read-through.ts";
 import { Database } from "./session.ts";
@@ -142,12 +153,43 @@ export class D1Catalogue implements CataloguePort {
     partition: number,
     expectedPartitionEpoch: number,
     next: PartitionState,
-  ): Promise<boolean> {
-    const changed = await this.#db.write(`partition ${topicId}-${partition}`, (session) =>
-      comparePartitionAndSet(session, clusterId, topicId, partition, expectedPartitionEpoch, next),
+  ): Promise<PartitionChangeOutcome> {
+    const change = { topicId, partition, expectedPartitionEpoch, next };
+    const outcome = await this.#db.write(`partition ${topicId}-${partition}`, (session) =>
+      comparePartitionAndSet(session, clusterId, change),
     );
     this.#forgetTopicId(clusterId, topicId);
-    return changed;
+    return outcome;
+  }
+
+  async changePartitions(
+    clusterId: string,
+    changes: readonly PartitionChange[],
+  ): Promise<boolean[]> {
+    if (changes.length === 0) return [];
+    const topicIds = new Set(changes.map(({ topicId }) => topicId));
+    try {
+      return await this.#db.write(`${changes.length} partitions`, (session) =>
+        comparePartitionsAndSet(session, clusterId, changes),
+      );
+    } finally {
+      // Of several statements the first may have been done when the second fails.
+      this.#topicsByName.forgetWhere((topic) => topicIds.has(topic.topicId));
+      this.#topicsById.forgetWhere((topic) => topicIds.has(topic.topicId));
+    }
+  }
+
+  async setBrokerFenced(
+    clusterId: string,
+    brokerId: number,
+    fenced: boolean,
+    options: { readonly force?: boolean } = {},
+  ): Promise<FencingOutcome> {
+    const outcome = await this.#db.write(`broker ${brokerId}`, (session) =>
+      setBrokerFenced(session, clusterId, brokerId, fenced, options.force === true),
+    );
+    this.#clusters.forget(clusterId, "");
+    return outcome;
   }
 
   deletedTopics(clusterId: string): Promise<TopicInfo[]> {

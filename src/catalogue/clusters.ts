@@ -1,5 +1,7 @@
 /** Tables `clusters` and `brokers`. */
+import type { FencingOutcome } from "../broker/ports.ts";
 import type { BrokerInfo, ClusterInfo } from "../cluster/types.ts";
+import { changes } from "./session.ts";
 
 interface Row {
   readonly broker_id: number | null;
@@ -37,4 +39,32 @@ function brokerOf(row: Row): BrokerInfo[] {
  */
 export function controllerOf(brokers: readonly BrokerInfo[]): number {
   return brokers.find((broker) => !broker.fenced)?.brokerId ?? -1;
+}
+
+/**
+ * One statement decides whether another broker is left, so that of two who fence the last two
+ * brokers at the same time one is refused.
+ */
+const SET_FENCED = `
+  UPDATE brokers SET fenced = ?3
+  WHERE cluster_id = ?1 AND broker_id = ?2
+    AND (?3 = 0 OR ?4 = 1 OR fenced = 1 OR EXISTS (
+      SELECT 1 FROM brokers o WHERE o.cluster_id = ?1 AND o.broker_id <> ?2 AND o.fenced = 0))`;
+
+export async function setBrokerFenced(
+  session: D1DatabaseSession,
+  clusterId: string,
+  brokerId: number,
+  fenced: boolean,
+  force: boolean,
+): Promise<FencingOutcome> {
+  const update = session
+    .prepare(SET_FENCED)
+    .bind(clusterId, brokerId, fenced ? 1 : 0, force ? 1 : 0);
+  const exists = session
+    .prepare("SELECT 1 FROM brokers WHERE cluster_id = ?1 AND broker_id = ?2")
+    .bind(clusterId, brokerId);
+  const [updated, found] = await session.batch([update, exists]);
+  if (changes(updated) === 1) return "done";
+  return found?.results.length === 1 ? "last" : "unknown";
 }

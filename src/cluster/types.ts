@@ -28,10 +28,20 @@ export interface PartitionState {
   readonly isr: readonly number[];
 }
 
+/** A move of replicas that is under way (KIP-455). `replicas` holds the old and the new ones. */
+export interface Reassignment {
+  /** To be in the ISR before the move is complete; empty when replicas are only taken away. */
+  readonly adding: readonly number[];
+  /** To go when it is complete. */
+  readonly removing: readonly number[];
+}
+
 export interface PartitionInfo extends PartitionState {
   readonly partition: number;
   /** Bumped by every change of the row; compare-and-set goes by it (KIP-497). */
   readonly partitionEpoch: number;
+  /** Absent when none is under way. Who changes only the ISR or the leader leaves it as it is. */
+  readonly reassignment?: Reassignment;
 }
 
 export interface TopicInfo {

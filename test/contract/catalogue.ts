@@ -219,14 +219,14 @@ export function catalogueContract(
       const next = { leader: 2, leaderEpoch: 1, replicas: [1, 2, 3], isr: [2, 3] };
       const change = (epoch: number, state = next) =>
         it.changePartition(cluster, topic.topicId, 0, epoch, state);
-      expect(await change(1)).toBe(false);
-      expect(await change(0)).toBe(true);
-      expect(await change(0)).toBe(false);
+      expect(await change(1)).toBe("conflict");
+      expect(await change(0)).toBe("done");
+      expect(await change(0)).toBe("conflict");
       expect((await it.topics(cluster, [topic.name])).get(topic.name)?.partitions).toEqual([
         { partition: 0, partitionEpoch: 1, ...next },
         topic.partitions[1],
       ]);
-      expect(await change(1, { ...next, leader: -1, leaderEpoch: 2, isr: [] })).toBe(true);
+      expect(await change(1, { ...next, leader: -1, leaderEpoch: 2, isr: [] })).toBe("done");
       const now = (await read(topic.name))?.partitions[0];
       expect(now).toEqual({
         partition: 0,
@@ -248,9 +248,9 @@ export function catalogueContract(
           replicas: [1],
           isr: [1],
         });
-      expect(await change(0, 5)).toBe(true);
-      expect(await change(1, 4)).toBe(false);
-      expect(await change(1, 5)).toBe(true);
+      expect(await change(0, 5)).toBe("done");
+      expect(await change(1, 4)).toBe("conflict");
+      expect(await change(1, 5)).toBe("done");
       expect((await read(topic.name))?.partitions[0]?.partitionEpoch).toBe(2);
     });
 
@@ -267,8 +267,8 @@ export function catalogueContract(
           }),
         ),
       );
-      expect(results.filter(Boolean)).toHaveLength(1);
-      const winner = results.indexOf(true);
+      expect(results.filter((outcome) => outcome === "done")).toHaveLength(1);
+      const winner = results.indexOf("done");
       const now = (await read(topic.name))?.partitions[0];
       expect([now?.leaderEpoch, now?.partitionEpoch]).toEqual([winner + 1, 1]);
     });
@@ -277,9 +277,110 @@ export function catalogueContract(
       const topic = newTopic(1);
       await it.createTopic(cluster, topic);
       const state = { leader: 1, leaderEpoch: 1, replicas: [1], isr: [1] };
-      expect(await it.changePartition(cluster, topic.topicId, 1, 0, state)).toBe(false);
+      expect(await it.changePartition(cluster, topic.topicId, 1, 0, state)).toBe("conflict");
       await it.deleteTopic(cluster, topic.name, topic.topicId);
-      expect(await it.changePartition(cluster, topic.topicId, 0, 0, state)).toBe(false);
+      expect(await it.changePartition(cluster, topic.topicId, 0, 0, state)).toBe("conflict");
+    });
+
+    test("CAT12: of many changes at once each is made or not by itself, and says so", async () => {
+      const [one, two] = [newTopic(3), newTopic(2)];
+      await it.createTopic(cluster, one);
+      await it.createTopic(cluster, two);
+      const next = (leader: number, leaderEpoch = 1) => ({
+        ...{ leader, leaderEpoch, replicas: [1, 2, 3], isr: [leader] },
+      });
+      const done = await it.changePartitions(cluster, [
+        { topicId: one.topicId, partition: 2, expectedPartitionEpoch: 0, next: next(3) },
+        { topicId: two.topicId, partition: 0, expectedPartitionEpoch: 1, next: next(3) },
+        { topicId: one.topicId, partition: 9, expectedPartitionEpoch: 0, next: next(3) },
+        { topicId: two.topicId, partition: 1, expectedPartitionEpoch: 0, next: next(2) },
+        {
+          topicId: newTopicId(Math.random),
+          partition: 0,
+          expectedPartitionEpoch: 0,
+          next: next(1),
+        },
+        { topicId: one.topicId, partition: 0, expectedPartitionEpoch: 0, next: next(2, -1) },
+        { topicId: one.topicId, partition: 2, expectedPartitionEpoch: 0, next: next(3) },
+      ]);
+      expect(done).toEqual([true, false, false, true, false, false, false]);
+      expect((await it.topics(cluster, [one.name])).get(one.name)?.partitions).toEqual([
+        ...one.partitions.slice(0, 2),
+        { partition: 2, partitionEpoch: 1, ...next(3) },
+      ]);
+      expect((await read(two.name))?.partitions).toEqual([
+        two.partitions[0],
+        { partition: 1, partitionEpoch: 1, ...next(2) },
+      ]);
+      expect(await it.changePartitions(cluster, [])).toEqual([]);
+      const abroad = { topicId: one.topicId, partition: 0, expectedPartitionEpoch: 0 };
+      expect(await it.changePartitions(other, [{ ...abroad, next: next(1) }])).toEqual([false]);
+    });
+
+    test("CAT13: a reassignment is kept until it is ended, whatever else changes", async () => {
+      const topic = newTopic(2);
+      await it.createTopic(cluster, topic);
+      const next = { leader: 1, leaderEpoch: 0, replicas: [2, 3, 1], isr: [1] };
+      const change = { topicId: topic.topicId, partition: 0 };
+      const reassignment = { adding: [2, 3], removing: [1] };
+      const start = { ...change, expectedPartitionEpoch: 0, next, reassignment };
+      expect(await it.changePartitions(cluster, [start])).toEqual([true]);
+      const grown = { ...next, isr: [1, 2] };
+      expect(await it.changePartition(cluster, topic.topicId, 0, 1, grown)).toBe("done");
+      expect((await read(topic.name))?.partitions).toEqual([
+        { partition: 0, partitionEpoch: 2, ...grown, reassignment },
+        topic.partitions[1],
+      ]);
+      const end = { ...change, expectedPartitionEpoch: 2, next: grown, reassignment: null };
+      expect(await it.changePartitions(cluster, [end])).toEqual([true]);
+      const ended = (await read(topic.name))?.partitions[0];
+      expect(ended).toEqual({ partition: 0, partitionEpoch: 3, ...grown });
+      const noAdding = { adding: [], removing: [3] };
+      const again = { ...change, expectedPartitionEpoch: 3, next: grown, reassignment: noAdding };
+      expect(await it.changePartitions(cluster, [again])).toEqual([true]);
+      const deleted = await it.deleteTopic(cluster, topic.name, topic.topicId);
+      expect(deleted?.partitions[0]?.reassignment).toEqual(noAdding);
+    });
+
+    test("CAT14: a broker is fenced and unfenced, the last one only by force", async () => {
+      const fencedOnes = async () =>
+        (await it.cluster(cluster))?.brokers.flatMap((b) => (b.fenced ? [b.brokerId] : []));
+      expect(await it.setBrokerFenced(cluster, 9, true)).toBe("unknown");
+      expect(await it.setBrokerFenced("nowhere", 1, false)).toBe("unknown");
+      expect(await it.setBrokerFenced(cluster, 1, true)).toBe("done");
+      expect(await it.setBrokerFenced(cluster, 1, true)).toBe("done");
+      expect(await fencedOnes()).toEqual([1]);
+      expect((await it.cluster(cluster))?.controllerId).toBe(2);
+      const race = [it.setBrokerFenced(cluster, 2, true), it.setBrokerFenced(cluster, 3, true)];
+      expect((await Promise.all(race)).sort()).toEqual(["done", "last"]);
+      expect(await fencedOnes()).toHaveLength(2);
+      for (const id of [2, 3]) await it.setBrokerFenced(cluster, id, true, { force: true });
+      expect(await fencedOnes()).toEqual([1, 2, 3]);
+      expect((await it.cluster(other))?.brokers.some((broker) => broker.fenced)).toBe(false);
+      for (const id of [1, 2, 3]) expect(await it.setBrokerFenced(cluster, id, false)).toBe("done");
+      expect(await fencedOnes()).toEqual([]);
+    });
+
+    test("CAT14: a fenced broker does not join an ISR, and stays in one that it is in", async () => {
+      const topic = newTopic(1, {
+        partitions: [{ ...partition(0, 1), replicas: [1, 2, 3], isr: [1, 2] }],
+      });
+      await it.createTopic(cluster, topic);
+      const change = (epoch: number, isr: number[]) =>
+        it.changePartition(cluster, topic.topicId, 0, epoch, {
+          ...{ leader: 1, leaderEpoch: 0, replicas: [1, 2, 3], isr },
+        });
+      await it.setBrokerFenced(cluster, 3, true);
+      await it.setBrokerFenced(cluster, 2, true);
+      expect(await change(0, [1, 2, 3])).toBe("ineligible");
+      expect(await change(7, [1, 2, 3])).toBe("conflict");
+      expect(await change(0, [2, 1])).toBe("done");
+      expect(await change(1, [1])).toBe("done");
+      expect(await change(2, [1, 2])).toBe("ineligible");
+      await it.setBrokerFenced(cluster, 2, false);
+      expect(await change(2, [1, 2])).toBe("done");
+      await it.setBrokerFenced(cluster, 3, false);
+      expect(await change(3, [1, 2, 3])).toBe("done");
     });
 
     test("CAT5: blocks of producer ids follow each other and never overlap", async () => {

@@ -2,7 +2,13 @@
  * A catalogue in memory, for the simulator and for tests of what stands on one. It keeps the same
  * contract as the one in D1 (test/contract/catalogue.ts runs on both) and caches nothing.
  */
-import type { CataloguePort, NewTopic } from "../../src/broker/ports.ts";
+import type {
+  CataloguePort,
+  FencingOutcome,
+  NewTopic,
+  PartitionChange,
+  PartitionChangeOutcome,
+} from "../../src/broker/ports.ts";
 import type {
   BrokerInfo,
   ClusterInfo,
@@ -115,22 +121,57 @@ export class MemoryCatalogue implements CataloguePort {
     partition: number,
     expectedPartitionEpoch: number,
     next: PartitionState,
-  ): Promise<boolean> {
+  ): Promise<PartitionChangeOutcome> {
+    return this.#change(clusterId, { topicId, partition, expectedPartitionEpoch, next });
+  }
+
+  async changePartitions(
+    clusterId: string,
+    changes: readonly PartitionChange[],
+  ): Promise<boolean[]> {
+    return changes.map((change) => this.#change(clusterId, change) === "done");
+  }
+
+  async setBrokerFenced(
+    clusterId: string,
+    brokerId: number,
+    fenced: boolean,
+    options: { force?: boolean } = {},
+  ): Promise<FencingOutcome> {
+    const { brokers } = this.#of(clusterId);
+    const broker = brokers.find((candidate) => candidate.brokerId === brokerId);
+    if (broker === undefined) return "unknown";
+    const others = brokers.some((other) => other !== broker && !other.fenced);
+    if (fenced && !broker.fenced && !others && options.force !== true) return "last";
+    this.setFenced(clusterId, brokerId, fenced);
+    return "done";
+  }
+
+  #change(clusterId: string, change: PartitionChange): PartitionChangeOutcome {
+    const { topicId, partition, expectedPartitionEpoch, next } = change;
     const cluster = this.#of(clusterId);
     const topic = cluster.byId(topicId);
     const old = topic?.partitions[partition];
-    if (topic === undefined || old === undefined) return false;
+    if (topic === undefined || old === undefined) return "conflict";
     if (old.partitionEpoch !== expectedPartitionEpoch || next.leaderEpoch < old.leaderEpoch) {
-      return false;
+      return "conflict";
     }
+    const fenced = cluster.brokers.filter((broker) => broker.fenced);
+    const joins = (id: number) => next.isr.includes(id) && !old.isr.includes(id);
+    if (fenced.some(({ brokerId }) => joins(brokerId))) return "ineligible";
     const { leader, leaderEpoch, replicas, isr } = next;
     const partitionEpoch = expectedPartitionEpoch + 1;
-    const changed = { partition, leader, leaderEpoch, partitionEpoch, replicas, isr };
+    const reassignment =
+      change.reassignment === undefined ? old.reassignment : (change.reassignment ?? undefined);
+    const changed = {
+      ...{ partition, leader, leaderEpoch, partitionEpoch, replicas, isr },
+      ...(reassignment === undefined ? {} : { reassignment }),
+    };
     cluster.topics.set(topic.name, {
       ...topic,
       partitions: topic.partitions.with(partition, changed),
     });
-    return true;
+    return "done";
   }
 
   async deletedTopics(clusterId: string): Promise<TopicInfo[]> {
