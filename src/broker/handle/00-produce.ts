@@ -10,24 +10,18 @@
  *
  * Not done: transactions (48 INVALID_TXN_STATE for a transactional batch).
  */
+
+import type { TopicInfo } from "../../cluster/types.ts";
 import { validateRecords } from "../../log/validator.ts";
 import type { ProduceRequest, ProduceResponseInput } from "../../protocol/api/00-produce.ts";
 import { produceApi } from "../../protocol/api/00-produce.ts";
 import { ErrorCode, errorName } from "../../protocol/errors.ts";
-import { batchIsTransactional } from "../../protocol/record-batch.ts";
+import { batchIsTransactional, batchProducerId } from "../../protocol/record-batch.ts";
 import type { RequestContext } from "../context.ts";
 import { ConnectionError, defineHandler } from "../handler.ts";
+import { askLeader } from "../leader-call.ts";
 import type { AppendResult } from "../ports.ts";
-import {
-  isStale,
-  type Leader,
-  leaderOf,
-  logRules,
-  lookUpTopics,
-  refreshedLeader,
-  type TopicRef,
-  transportError,
-} from "../topics.ts";
+import { leaderOf, logRules, lookUpTopics, type TopicRef, unknownTopic } from "../topics.ts";
 
 type TopicData = ProduceRequest["topicData"][number];
 type PartitionData = TopicData["partitionData"][number];
@@ -44,8 +38,7 @@ export const produceHandler = defineHandler(
         const topic = topicOf(data);
         const partitionResponses = await Promise.all(
           data.partitionData.map((partition) => {
-            const leader = leaderOf(ctx, topic, partition.index, byId);
-            return produceTo(ctx, request, data, partition, leader, byId);
+            return produceTo(ctx, request, data, partition, topic, byId);
           }),
         );
         return { name: data.name, topicId: data.topicId, partitionResponses };
@@ -74,19 +67,23 @@ async function produceTo(
   { acks, timeoutMs }: ProduceRequest,
   ref: TopicRef,
   { index, records }: PartitionData,
-  leader: Leader | number,
+  topic: TopicInfo | undefined,
   byId: boolean,
 ): Promise<PartitionAnswer> {
   if (acks !== -1 && acks !== 0 && acks !== 1) {
     const text = `acks is ${acks}: it must be all (-1), 1 or 0`;
     return failed(index, ErrorCode.INVALID_REQUIRED_ACKS, text);
   }
-  if (typeof leader === "number") return failed(index, leader, null);
-  if (leader.topic.internal) {
-    const text = `${leader.topic.name} is an internal topic: clients may not write to it`;
+  const leader = leaderOf(ctx, topic, index, byId);
+  if (topic === undefined) return failed(index, unknownTopic(byId), null);
+  if (typeof leader === "number" && leader !== ErrorCode.LEADER_NOT_AVAILABLE) {
+    return failed(index, leader, null);
+  }
+  if (topic.internal) {
+    const text = `${topic.name} is an internal topic: clients may not write to it`;
     return failed(index, ErrorCode.INVALID_TOPIC_EXCEPTION, text);
   }
-  const rules = logRules(ctx, leader.topic);
+  const rules = logRules(ctx, topic);
   const verdict = validateRecords(records, {
     ...rules,
     nowMs: ctx.now(),
@@ -102,25 +99,24 @@ async function produceTo(
   if (batchIsTransactional(batch, 0)) {
     return failed(index, ErrorCode.INVALID_TXN_STATE, "Kedge has no transactions yet");
   }
-  const append = (to: Leader): Promise<AppendResult> =>
-    to.port.append({
-      batch,
-      acks,
-      timeoutMs,
-      leaderEpoch: to.state.leaderEpoch,
-      logAppendTime: rules.logAppendTime,
-    });
-  try {
-    let result = await append(leader);
-    if (isStale(result.errorCode)) {
-      // Nothing was appended, so asking the right one is safe.
-      const current = await refreshedLeader(ctx, ref, leader, byId);
-      if (current !== null) result = await append(current);
-    }
-    return answerOf(index, result);
-  } catch (error) {
-    return failed(index, transportError(error), error instanceof Error ? error.message : null);
-  }
+  const result = await askLeader<AppendResult>(ctx, {
+    ref,
+    byId,
+    partition: index,
+    leader,
+    timeoutMs,
+    // Only a numbered batch is known again when it comes twice.
+    repeatable: batchProducerId(batch, 0) >= 0,
+    ask: ({ port, state }) =>
+      port.append({
+        batch,
+        acks,
+        timeoutMs,
+        leaderEpoch: state.leaderEpoch,
+        logAppendTime: rules.logAppendTime,
+      }),
+  });
+  return typeof result === "number" ? failed(index, result, null) : answerOf(index, result);
 }
 
 function answerOf(index: number, result: AppendResult): PartitionAnswer {

@@ -19,21 +19,17 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { batchSizeInBytes, RECORD_BATCH_HEADER_BYTES } from "../../protocol/record-batch.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
+import { askLeader } from "../leader-call.ts";
 import type { ReadResult } from "../ports.ts";
-import {
-  isStale,
-  type Leader,
-  leaderOf,
-  lookUpTopics,
-  refreshedLeader,
-  type TopicRef,
-  transportError,
-} from "../topics.ts";
+import { type Leader, leaderOf, lookUpTopics, type TopicRef } from "../topics.ts";
 
 /** Bytes asked of partitions at the same time: the answers wait in a Worker's 128 MB. */
 const WAVE_BYTES = 16 * 1024 * 1024;
 /** With min_bytes above 1, let a little more arrive before looking again. */
 const GATHER_MS = 5;
+
+/** How long a read looks for a leader, whatever the client's patience. */
+const READ_TIMEOUT_MS = 5_000;
 
 type PartitionAnswer = FetchResponseInput["responses"][number]["partitions"][number];
 type PartitionRequest = FetchRequest["topics"][number]["partitions"][number];
@@ -161,29 +157,30 @@ class Fetching {
   }
 
   async #read(slot: Slot, room: number, minOneBatch: boolean): Promise<void> {
-    const { leader, request } = slot;
-    if (typeof leader === "number") return;
-    const ask = (to: Leader): Promise<ReadResult> =>
-      to.port.read({
-        fetchOffset: request.fetchOffset,
-        maxBytes: Math.min(this.#limitOf(slot), Math.max(room, 0)),
-        minOneBatch,
-        currentLeaderEpoch: request.currentLeaderEpoch,
-        lastFetchedEpoch: request.lastFetchedEpoch,
-        readCommitted: this.#request.isolationLevel === 1,
-        fromFollower: false,
-      });
-    try {
-      slot.result = await ask(leader);
-      // The client's own wrong epoch is its to mend; a partition that is gone may have moved.
-      if (!isStale(slot.result.errorCode) || request.currentLeaderEpoch >= 0) return;
-      const current = await refreshedLeader(this.#ctx, slot.ref, leader, this.#byId);
-      if (current === null) return;
-      slot.leader = current;
-      slot.result = await ask(current);
-    } catch (error) {
-      slot.result = nothing(transportError(error));
-    }
+    const { request, ref } = slot;
+    const { currentLeaderEpoch, lastFetchedEpoch, fetchOffset, partition } = request;
+    const answer = await askLeader<ReadResult>(this.#ctx, {
+      ref,
+      byId: this.#byId,
+      partition,
+      leader: slot.leader,
+      // A client that names an epoch wants to hear that it is not the present one.
+      timeoutMs: currentLeaderEpoch >= 0 ? 0 : READ_TIMEOUT_MS,
+      repeatable: true,
+      ask: (leader) => {
+        slot.leader = leader;
+        return leader.port.read({
+          fetchOffset,
+          maxBytes: Math.min(this.#limitOf(slot), Math.max(room, 0)),
+          minOneBatch,
+          currentLeaderEpoch,
+          lastFetchedEpoch,
+          readCommitted: this.#request.isolationLevel === 1,
+          fromFollower: false,
+        });
+      },
+    });
+    slot.result = typeof answer === "number" ? nothing(answer) : answer;
   }
 
   /** The partitions that have news, empty when the time is over or the client has gone. */

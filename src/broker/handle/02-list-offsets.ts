@@ -11,16 +11,12 @@ import { listOffsetsApi } from "../../protocol/api/02-list-offsets.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
+import { askLeader } from "../leader-call.ts";
 import type { ListOffsetRequest, ListOffsetResult } from "../ports.ts";
-import {
-  isStale,
-  type Leader,
-  leaderOf,
-  lookUpTopics,
-  refreshedLeader,
-  type TopicRef,
-  transportError,
-} from "../topics.ts";
+import { type Leader, leaderOf, lookUpTopics, type TopicRef } from "../topics.ts";
+
+/** Versions before 10 do not say how long they wait. */
+const LIST_TIMEOUT_MS = 10_000;
 
 /** The first version that may ask for each special timestamp. */
 const SPECIAL_SINCE: ReadonlyMap<number, number> = new Map([
@@ -47,7 +43,7 @@ export const listOffsetsHandler = defineHandler(
           const { partitionIndex, currentLeaderEpoch, timestamp } = wanted;
           const leader = leaderOf(ctx, topic, partitionIndex);
           const ask = { timestamp, currentLeaderEpoch, readCommitted };
-          return { partitionIndex, ...(await listOne(ctx, ref, leader, ask)) };
+          return { partitionIndex, ...(await listOne(ctx, ref, partitionIndex, leader, ask)) };
         });
         return { name, partitions: await Promise.all(answers) };
       }),
@@ -70,22 +66,25 @@ export const listOffsetsHandler = defineHandler(
 async function listOne(
   ctx: RequestContext,
   ref: TopicRef,
+  partition: number,
   leader: Leader | number,
   request: ListOffsetRequest,
 ): Promise<ListOffsetResult> {
-  if (typeof leader === "number") return failed(leader);
   const since = SPECIAL_SINCE.get(request.timestamp) ?? Infinity;
   if (request.timestamp < 0 && ctx.apiVersion < since) {
     return failed(ErrorCode.UNSUPPORTED_VERSION);
   }
-  try {
-    const result = await leader.port.listOffset(request);
-    if (!isStale(result.errorCode) || request.currentLeaderEpoch >= 0) return result;
-    const current = await refreshedLeader(ctx, ref, leader, false);
-    return current === null ? result : await current.port.listOffset(request);
-  } catch (error) {
-    return failed(transportError(error));
-  }
+  const result = await askLeader<ListOffsetResult>(ctx, {
+    ref,
+    byId: false,
+    partition,
+    leader,
+    // A client that names an epoch wants to hear that it is not the present one.
+    timeoutMs: request.currentLeaderEpoch >= 0 ? 0 : LIST_TIMEOUT_MS,
+    repeatable: true,
+    ask: ({ port }) => port.listOffset(request),
+  });
+  return typeof result === "number" ? failed(result) : result;
 }
 
 function failed(errorCode: number): ListOffsetResult {
