@@ -54,7 +54,8 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   constructor({ brokerId, log, store, state, config, rules = REPLICA_RULES }: ReplicaOptions) {
     const known = state ?? NEW_REPLICA;
     this.#core = new ReplicaCore(brokerId, log, store, known, config, rules);
-    this.#trimDue = log.firstStored < log.logStartOffset;
+    // The store is asked, since the first row may reach over the log start and have to stay.
+    this.#trimDue = store.trimPoint(log.logStartOffset, 1) !== null;
     const { partition } = known;
     if (partition === null) this.#rowWanted = true;
     else if (partition.leader === brokerId && partition.leaderEpoch === known.leaderEpoch) {
@@ -242,7 +243,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
       return;
     }
     if (leads && this.#leader !== null && partition.leaderEpoch === state.leaderEpoch) {
-      this.#core.changeState({ partition, pendingIsr: [] }, out);
+      this.#core.changeState({ partition, pendingIsr: [], settled: null }, out);
       this.#leader.rowMoved(nowMs);
     } else if (leads) {
       this.#becomeLeader(nowMs, partition, out);
@@ -256,14 +257,15 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     const { leaderEpoch } = partition;
     const { state } = this.#core;
     const incarnation = state.leaderEpoch === leaderEpoch ? state.incarnation + 1 : 1;
-    this.#core.changeState({ partition, leaderEpoch, incarnation, pendingIsr: [] }, out);
+    const change = { partition, leaderEpoch, incarnation, pendingIsr: [], settled: null };
+    this.#core.changeState(change, out);
     this.#leader = this.#newLeader(true);
     this.#leader.copier.setReplicas(partition.replicas, nowMs);
   }
 
   #becomeFollower(partition: PartitionInfo, out: ReplicaEffects): void {
     const { state } = this.#core;
-    const change = { partition, pendingIsr: [] };
+    const change = { partition, pendingIsr: [], settled: null };
     const { leaderEpoch } = partition;
     if (leaderEpoch >= state.leaderEpoch) this.#stepDown(out);
     if (leaderEpoch > state.leaderEpoch) {

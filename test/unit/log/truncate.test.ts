@@ -85,13 +85,11 @@ function turnsOf(batches: readonly BatchSketch[], sizes: readonly number[]): Bat
   return turns;
 }
 
-/** What five batches can tell: a log that was longer has forgotten older ones. */
+/** Without what a longer log has forgotten of its producers, or a row did not say. */
 function comparable(log: PartitionLog): unknown {
-  const state = stateOf(log) as { producers: { batches: unknown[] }[] };
-  return {
-    ...state,
-    producers: state.producers.map((p) => ({ ...p, batches: p.batches.slice(-1) })),
-  };
+  const { epochs, segments, logStartOffset, logEndOffset, firstStored } = log;
+  const last = [...log.producers.entries()].map(({ batches }) => batches.at(-1));
+  return { epochs: epochs.entries, segments, logStartOffset, logEndOffset, firstStored, last };
 }
 
 describe("a truncation of the tail", () => {
