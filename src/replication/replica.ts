@@ -290,7 +290,8 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     // The store does not know yet of a tail that this turn cut.
     if (out.facts.some(({ kind }) => kind === "truncate" || kind === "restart")) return;
     const offset = this.#core.store.trimPoint(this.log.logStartOffset, TRIM_ROWS_PER_TURN);
-    if (offset === null) this.#trimDue = false;
+    // What this turn appended may be deleted already, and is not stored yet.
+    if (offset === null) this.#trimDue = out.facts.some(({ kind }) => kind === "batch");
     else this.#core.emit({ kind: "trim", offset }, out);
   }
 
