@@ -132,7 +132,10 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   /** Once a turn, after its inputs: whatever follows from all of them together. */
   endTurn(nowMs: number, out: ReplicaEffects): void {
     if (this.#leader?.endTurn(nowMs, out) === true) this.#rowWanted = true;
-    if (out.facts.some(({ kind }) => kind === "logStart")) this.#trimDue = true;
+    // A cut may leave of a row that reached over the log start only what is below it.
+    if (out.facts.some(({ kind }) => kind === "logStart" || kind === "truncate")) {
+      this.#trimDue = true;
+    }
     this.#core.noteStored(out);
     this.#trim(out);
     this.#readRow(nowMs, out);

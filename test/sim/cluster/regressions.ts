@@ -16,4 +16,8 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
     found: "a leader that had deleted everything woke and believed that its followers knew",
   },
   { seed: 942, found: "records deleted in the turn that appended them were never cleaned up" },
+  {
+    seed: 5801,
+    found: "a row that a truncation cut back to below the log start was never deleted",
+  },
 ];
