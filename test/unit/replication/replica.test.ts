@@ -269,18 +269,30 @@ describe("answers", () => {
     expect(leader.log.highWatermark).toBe(0);
   });
 
-  test("REP31: too few at completion: 20, and the record stays", () => {
+  test("REP31: committed, but too few in sync by then: 20, and the record stays", () => {
+    const [leader, two, three] = settled();
+    settle(leader, [two, three], leader.done(append(0, -1, sequenced(5, 0, 0))));
+    leader.turn({ kind: "configure", config: { ...leader.config, minInsyncReplicas: 3 } });
+    // A retry of what is committed already, and in the same turn the news that a member has left.
+    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
+    const out = leader.turn(append(1, -1, sequenced(5, 0, 0)), {
+      kind: "catalogue",
+      partition: row,
+    });
+    expect(errorsOf(out)).toEqual([ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND]);
+    expect(leader.log.logEndOffset).toBe(7);
+  });
+
+  test("REP22 REP32: an ISR that shrinks below the minimum stops the high watermark: 7 in the end", () => {
     const [leader, two, three] = settled();
     const waiting = leader.done(append());
     leader.turn({ kind: "configure", config: { ...leader.config, minInsyncReplicas: 3 } });
+    leader.turn({ kind: "catalogue", partition: { ...ROW, partitionEpoch: 1, isr: [1, 2] } });
     const acks = copies(waiting).map((message) =>
       answered(message, deliver(message, message.follower === 2 ? two : three)),
     );
-    // Both acknowledge and the ISR shrinks in one turn: the high watermark has passed already.
-    leader.turn(...acks.slice(0, 1));
-    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
-    leader.turn({ kind: "catalogue", partition: row });
-    expect(errorsOf(leader.out)).toEqual([]);
+    expect(errorsOf(leader.turn(...acks))).toEqual([]);
+    expect(leader.log.highWatermark).toBe(6);
     leader.nowMs += 2_000;
     expect(errorsOf(leader.turn({ kind: "tick" }))).toEqual([ErrorCode.REQUEST_TIMED_OUT]);
     expect(leader.log.logEndOffset).toBe(7);
