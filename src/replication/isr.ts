@@ -114,7 +114,7 @@ export class IsrChanges {
       this.#failures = 0;
       const partitionEpoch = mine.expectedPartitionEpoch + 1;
       const changed = { ...partition, isr: mine.isr, partitionEpoch };
-      this.#core.changeState({ partition: changed, pendingIsr: [] }, out);
+      this.#core.changeState({ partition: changed, pendingIsr: [], settled: null }, out);
       return false;
     }
     if (outcome === "ineligible") {

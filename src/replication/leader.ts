@@ -73,8 +73,11 @@ export class Leader {
   get #isUnsettled(): boolean {
     if (this.#opened || !this.hasFollowers) return false;
     const { log, state } = this.#core;
+    // A log that never held anything leaves nothing to tell.
+    if (log.logEndOffset === 0) return this.partition.isr.length < this.partition.replicas.length;
     return (
       log.highWatermark < log.logEndOffset ||
+      !this.#isStoredSettled ||
       this.partition.isr.length < this.partition.replicas.length ||
       state.pendingIsr.length > 0
     );
@@ -206,7 +209,7 @@ export class Leader {
     const early = this.#termDurable && !out.facts.some(({ kind }) => kind === "logStart");
     if (this.#opened) this.copier.send(nowMs, quiet, early ? out.early : out.messages);
     this.copier.endTurn();
-    if (quiet) this.#storeHighWatermark(out);
+    if (quiet) this.#storeSettled(out);
     return doubtful;
   }
 
@@ -254,17 +257,29 @@ export class Leader {
    * REP25: the leader last, so that one that wakes with everything committed need not ask whether
    * its followers know (REP51).
    */
-  #storeHighWatermark(out: ReplicaEffects): void {
-    const { log } = this.#core;
-    if (this.#core.storedHighWatermark >= log.highWatermark || !this.#followersSettled()) return;
-    this.#core.changeState({}, out);
+  #storeSettled(out: ReplicaEffects): void {
+    if (this.#isStoredSettled || !this.#followersSettled()) return;
+    const { highWatermark, logStartOffset } = this.#core.log;
+    this.#core.changeState({ settled: { highWatermark, logStartOffset } }, out);
+  }
+
+  get #isStoredSettled(): boolean {
+    const { log, state } = this.#core;
+    return (
+      state.settled !== null &&
+      state.settled.highWatermark >= log.highWatermark &&
+      state.settled.logStartOffset >= log.logStartOffset
+    );
   }
 
   #followersSettled(): boolean {
-    const { highWatermark } = this.#core.log;
+    const { highWatermark, logStartOffset } = this.#core.log;
     return this.isr.maximal(this.partition).every((id) => {
       if (id === this.#core.brokerId) return true;
-      return (this.copier.follower(id)?.settledHighWatermark ?? -1) >= highWatermark;
+      const follower = this.copier.follower(id);
+      if (follower === undefined) return false;
+      const { settledHighWatermark } = follower;
+      return settledHighWatermark >= highWatermark && follower.logStartOffset >= logStartOffset;
     });
   }
 
@@ -282,12 +297,10 @@ export class Leader {
 
   deadlineMs(): number {
     if (this.#isUnsettled) return 0;
-    const { storedHighWatermark, log, config } = this.#core;
-    const isSettled = storedHighWatermark >= log.highWatermark && this.#followersSettled();
     // Once quiet, it is the copier that has news to send.
-    const quietAtMs = this.#quietSinceMs + config.quietMs;
-    const quiet = isSettled || this.#wasQuiet ? Infinity : quietAtMs;
-    const own = Math.min(this.#waiting.deadlineMs(), quiet);
+    const isSettled = this.#wasQuiet || this.#isStoredSettled;
+    const quietAtMs = isSettled ? Infinity : this.#quietSinceMs + this.#core.config.quietMs;
+    const own = Math.min(this.#waiting.deadlineMs(), quietAtMs);
     if (!this.#opened) return own;
     return Math.min(own, this.isr.deadlineMs(this.partition), this.copier.deadlineMs());
   }

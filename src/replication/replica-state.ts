@@ -14,6 +14,8 @@ export interface ReplicaState extends Term {
   readonly partition: PartitionInfo | null;
   /** Replicas that the leader asked the catalogue to add and that may be members by now (REP21). */
   readonly pendingIsr: readonly number[];
+  /** What all members of the ISR know and have stored, as far as their leader knows (REP51). */
+  readonly settled: { readonly highWatermark: number; readonly logStartOffset: number } | null;
 }
 
 export const NEW_REPLICA: ReplicaState = {
@@ -22,6 +24,7 @@ export const NEW_REPLICA: ReplicaState = {
   highWatermark: 0,
   partition: null,
   pendingIsr: [],
+  settled: null,
 };
 
 /** A log's store with room for the replica's state, in the same transaction. */
@@ -40,6 +43,6 @@ export function encodeReplicaState(state: ReplicaState): Uint8Array {
 export function decodeReplicaState(bytes: Uint8Array): ReplicaState {
   const stored: ReplicaState & { version: number } = JSON.parse(utf8Decode(bytes));
   assert(stored.version === VERSION, `replica state version ${stored.version} is not known`);
-  const { leaderEpoch, incarnation, highWatermark, partition, pendingIsr } = stored;
-  return { leaderEpoch, incarnation, highWatermark, partition, pendingIsr };
+  const { version: _, ...state } = stored;
+  return state;
 }

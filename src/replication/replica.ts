@@ -54,7 +54,8 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   constructor({ brokerId, log, store, state, config, rules = REPLICA_RULES }: ReplicaOptions) {
     const known = state ?? NEW_REPLICA;
     this.#core = new ReplicaCore(brokerId, log, store, known, config, rules);
-    this.#trimDue = log.firstStored < log.logStartOffset;
+    // The store is asked, since the first row may reach over the log start and have to stay.
+    this.#trimDue = store.trimPoint(log.logStartOffset, 1) !== null;
     const { partition } = known;
     if (partition === null) this.#rowWanted = true;
     else if (partition.leader === brokerId && partition.leaderEpoch === known.leaderEpoch) {
@@ -131,7 +132,10 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   /** Once a turn, after its inputs: whatever follows from all of them together. */
   endTurn(nowMs: number, out: ReplicaEffects): void {
     if (this.#leader?.endTurn(nowMs, out) === true) this.#rowWanted = true;
-    if (out.facts.some(({ kind }) => kind === "logStart")) this.#trimDue = true;
+    // A cut may leave of a row that reached over the log start only what is below it.
+    if (out.facts.some(({ kind }) => kind === "logStart" || kind === "truncate")) {
+      this.#trimDue = true;
+    }
     this.#core.noteStored(out);
     this.#trim(out);
     this.#readRow(nowMs, out);
@@ -242,7 +246,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
       return;
     }
     if (leads && this.#leader !== null && partition.leaderEpoch === state.leaderEpoch) {
-      this.#core.changeState({ partition, pendingIsr: [] }, out);
+      this.#core.changeState({ partition, pendingIsr: [], settled: null }, out);
       this.#leader.rowMoved(nowMs);
     } else if (leads) {
       this.#becomeLeader(nowMs, partition, out);
@@ -256,14 +260,15 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     const { leaderEpoch } = partition;
     const { state } = this.#core;
     const incarnation = state.leaderEpoch === leaderEpoch ? state.incarnation + 1 : 1;
-    this.#core.changeState({ partition, leaderEpoch, incarnation, pendingIsr: [] }, out);
+    const change = { partition, leaderEpoch, incarnation, pendingIsr: [], settled: null };
+    this.#core.changeState(change, out);
     this.#leader = this.#newLeader(true);
     this.#leader.copier.setReplicas(partition.replicas, nowMs);
   }
 
   #becomeFollower(partition: PartitionInfo, out: ReplicaEffects): void {
     const { state } = this.#core;
-    const change = { partition, pendingIsr: [] };
+    const change = { partition, pendingIsr: [], settled: null };
     const { leaderEpoch } = partition;
     if (leaderEpoch >= state.leaderEpoch) this.#stepDown(out);
     if (leaderEpoch > state.leaderEpoch) {
@@ -288,7 +293,8 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     // The store does not know yet of a tail that this turn cut.
     if (out.facts.some(({ kind }) => kind === "truncate" || kind === "restart")) return;
     const offset = this.#core.store.trimPoint(this.log.logStartOffset, TRIM_ROWS_PER_TURN);
-    if (offset === null) this.#trimDue = false;
+    // What this turn appended may be deleted already, and is not stored yet.
+    if (offset === null) this.#trimDue = out.facts.some(({ kind }) => kind === "batch");
     else this.#core.emit({ kind: "trim", offset }, out);
   }
 

@@ -183,6 +183,9 @@ class SimCluster {
       if (!equalBytes(bytesOf(replica), expected)) {
         checker.violation(`broker ${replica.brokerId} holds other bytes than the leader`);
       }
+      if (replica.replica.deadline() !== Infinity) {
+        checker.violation(`broker ${replica.brokerId} wakes from rest and wants a tick`);
+      }
       if (replica.replica.log.highWatermark !== logEndOffset) {
         checker.violation(`broker ${replica.brokerId} woke below its high watermark`);
       }

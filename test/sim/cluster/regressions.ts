@@ -11,4 +11,13 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 300, found: "a follower was believed to know a high watermark beyond its own log" },
   { seed: 1080, found: "a follower forgot the high watermark of a quiet partition, for ever" },
   { seed: 16, found: "a reply went to the caller of another turn" },
+  {
+    seed: 15818,
+    found: "a leader that had deleted everything woke and believed that its followers knew",
+  },
+  { seed: 942, found: "records deleted in the turn that appended them were never cleaned up" },
+  {
+    seed: 5801,
+    found: "a row that a truncation cut back to below the log start was never deleted",
+  },
 ];
