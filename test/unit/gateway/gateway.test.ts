@@ -136,7 +136,9 @@ describe("gateway", () => {
     expect(new Set(gateway.ports).size).toBe(2);
     const clients = gateway.ports.map((port) => new Client(port));
     open.push(...clients);
-    clients.forEach((client, i) => client.socket.write(request(40 + i)));
+    clients.forEach((client, i) => {
+      client.socket.write(request(40 + i));
+    });
     await until(() => clients.every((client) => client.bytes === 8), "both answered");
     expect(clients.map((client) => client.correlationIds())).toEqual([[40], [41]]);
   });
