@@ -55,14 +55,15 @@ export class LogMachine implements Machine<LogInput, LogFact, never, LogReply> {
   readonly log: PartitionLog;
   readonly #store: LogView;
   #leaderEpoch: number;
-  /** A chunk, and so a row, is known to lie wholly below the log start. */
+  /** Chunks, and so rows, may lie wholly below the log start. */
   #trimDue: boolean;
 
   constructor(log: PartitionLog, store: LogView, leaderEpoch: number) {
     this.log = log;
     this.#store = store;
     this.#leaderEpoch = leaderEpoch;
-    this.#trimDue = log.firstStored < log.logStartOffset;
+    this.#trimDue =
+      log.firstStored < log.logStartOffset && store.trimPoint(log.logStartOffset, 1) !== null;
     // The only replica: what is in its log is committed.
     log.advanceHighWatermark(log.logEndOffset);
   }

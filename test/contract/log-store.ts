@@ -91,7 +91,7 @@ function expectSame(open: () => LogStore, writer: LogStore, list: ListOfChunks, 
   for (const store of [writer, open()]) {
     expect(store.firstOffset()).toBe(list.chunks[0]?.baseOffset ?? null);
     for (const { baseOffset, lastOffset } of list.chunks) {
-      for (const offset of new Set([baseOffset - 1, baseOffset, lastOffset, lastOffset + 1])) {
+      for (const offset of new Set([baseOffset, lastOffset, lastOffset + 1])) {
         expect(store.chunkInfoAt(offset)).toEqual(list.at(offset));
         const expected = list.from(offset).slice(0, depth).map(infoOf);
         expect(take(store.chunksFrom(offset), depth), `from ${offset}`).toEqual(expected);
@@ -102,6 +102,8 @@ function expectSame(open: () => LogStore, writer: LogStore, list: ListOfChunks, 
 }
 
 const KB = 1024;
+/** Further than a scan's first page. */
+const SCAN_DEPTH = 66;
 
 export function logStoreContract(name: string, run: StoreRunner): void {
   describe(name, () => {
@@ -176,14 +178,14 @@ export function logStoreContract(name: string, run: StoreRunner): void {
         expect([...store.chunksFrom(9)].map(({ baseOffset }) => baseOffset)).toEqual([9, 10]);
       }));
 
-    test.each([63, 64, 65, 128, 129, 200])("a scan over %i rows misses none", (rows) =>
+    test.each([63, 64, 65, 129])("a scan over %i rows misses none", (rows) =>
       run((open) => {
         const store = open();
         const list = put(
           store,
           ...Array.from({ length: rows }, (_, i) => chunkOf(2 * i, 2 * i + 1)),
         );
-        expectSame(open, store, list, rows);
+        expectSame(open, store, list, SCAN_DEPTH);
       }),
     );
 
@@ -379,7 +381,7 @@ export function logStoreContract(name: string, run: StoreRunner): void {
             expectSame(open, store, list);
           }),
         ),
-        { numRuns: 20 },
+        { numRuns: 15 },
       );
     });
   });

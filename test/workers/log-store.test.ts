@@ -1,12 +1,15 @@
 /** The log store on SQLite, inside workerd: its contract, and what only a database can get wrong. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { CHUNK_BYTES_MAX, ROW_BYTES_MAX } from "../../src/constants.ts";
 import type { Partition } from "../../src/objects/partition.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
 import { chunkOf, logStoreContract } from "../contract/log-store.ts";
 import { logModel } from "../contract/log-store-model.ts";
+
+// Two cores that others use too: slow is not wrong.
+vi.setConfig({ testTimeout: 60_000 });
 
 const { PARTITION } = env as unknown as { PARTITION: DurableObjectNamespace<Partition> };
 

@@ -32,6 +32,9 @@ import {
   workerEnv,
 } from "./partition-topics.ts";
 
+// Two cores that others use too: slow is not wrong.
+vi.setConfig({ testTimeout: 60_000 });
+
 beforeAll(async () => {
   await migratedDatabase();
 });

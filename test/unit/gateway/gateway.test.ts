@@ -130,6 +130,53 @@ describe("gateway", () => {
     });
   });
 
+  test("each broker has a port, and every port leads to the same Worker", async () => {
+    expect(gateway.ports).toHaveLength(2);
+    expect(gateway.ports[0]).toBe(gateway.port);
+    expect(new Set(gateway.ports).size).toBe(2);
+    const clients = gateway.ports.map((port) => new Client(port));
+    open.push(...clients);
+    clients.forEach((client, i) => {
+      client.socket.write(request(40 + i));
+    });
+    await until(() => clients.every((client) => client.bytes === 8), "both answered");
+    expect(clients.map((client) => client.correlationIds())).toEqual([[40], [41]]);
+  });
+
+  test("the addresses that clients are told are the user's, one for each broker or a first one", async () => {
+    const told = async (advertised: string[]): Promise<unknown> => {
+      const { port } = server.address() as AddressInfo;
+      const other = await startGateway({
+        ...{ url: `http://127.0.0.1:${port}`, host: "127.0.0.1", port: 0, apiKey: null },
+        ...{ brokerIds: [1, 2, 7], advertised, log: () => {} },
+      });
+      const client = new Client(other.port);
+      client.socket.write(request(1));
+      await until(() => client.bytes === 8, "the answer came");
+      client.socket.destroy();
+      await other.stop(0);
+      return seen.at(-1)?.headers["x-kedge-advertised"];
+    };
+    expect(await told(["kafka.example:9092"])).toBe(
+      "1=kafka.example:9092,2=kafka.example:9093,7=kafka.example:9094",
+    );
+    expect(await told(["a:1", "b:2", "c:3"])).toBe("1=a:1,2=b:2,7=c:3");
+  });
+
+  test("a port that is taken fails for the first broker, and is passed over for the others", async () => {
+    const { port } = server.address() as AddressInfo;
+    const options = { url: "http://127.0.0.1:1", host: "127.0.0.1", apiKey: null, log: () => {} };
+    await expect(
+      startGateway({ ...options, port, brokerIds: [1, 2], advertised: null }),
+    ).rejects.toThrow("EADDRINUSE");
+    const other = await startGateway({
+      ...{ ...options, port: port - 1, brokerIds: [1, 2], advertised: null },
+    });
+    expect(other.ports[0]).toBe(port - 1);
+    expect(other.ports[1]).not.toBe(port);
+    await other.stop(0);
+  });
+
   test("pipelined requests are sent one at a time and answered in order", async () => {
     let underWay = 0;
     let most = 0;

@@ -135,6 +135,17 @@ describe("trimming", () => {
     expect(log.store.firstOffset()).toBe(2);
   });
 
+  test("LOG41: a log that wakes with nothing to trim asks for no tick, which would be billed", () => {
+    const log = logOf(5);
+    log.deleteRecords(5);
+    ticksUntilClean(log);
+    // The first chunk, 4 to 5, reaches below the log start: it stays.
+    expect(log.restart().log.firstStored).toBe(4);
+    expect(log.restart().machine.deadline()).toBe(Infinity);
+    log.deleteRecords(6);
+    expect(log.restart().machine.deadline()).toBe(0);
+  });
+
   test("LOG41: a tick with nothing to do stores nothing", () => {
     const log = logOf(2);
     log.tick();

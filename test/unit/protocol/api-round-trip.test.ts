@@ -30,6 +30,8 @@ function withoutDefaults(value: unknown, type: TypeSpec): unknown {
 }
 
 function isSame(a: unknown, b: unknown): boolean {
+  // JSON has no negative zero, and a float64 has.
+  if (typeof a === "number" && typeof b === "number") return Object.is(a, b);
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
