@@ -55,7 +55,7 @@ export async function askLeader<T extends { readonly errorCode: number }>(
         answer = transportError(error);
         if (answer === ErrorCode.THROTTLING_QUOTA_EXCEEDED) return answer;
         if (++failures >= FAILURES_BEFORE_ELECTION) {
-          await proposeElection(ctx.ports, ctx.clusterId, leader.topic, leader.state);
+          await proposeNext(ctx, leader);
         }
         if (!call.repeatable) return answer;
       }
@@ -73,6 +73,12 @@ export async function askLeader<T extends { readonly errorCode: number }>(
 /** A topic or partition that the catalogue does not have will not appear by waiting. */
 function isUnknown(leader: Leader | number): leader is number {
   return leader === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || leader === ErrorCode.UNKNOWN_TOPIC_ID;
+}
+
+/** Another member of the ISR, if there is one, leads from now on; the catalogue may be away as well. */
+async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promise<void> {
+  const { partition, leader, leaderEpoch } = state;
+  await proposeElection(ctx, topic.topicId, partition, leader, leaderEpoch).catch(() => undefined);
 }
 
 /** Leadership that is on its way somewhere else, or an outcome that is not known. */

@@ -41,7 +41,7 @@ export class ReplicaShell {
   #running = false;
   #closed: Error | null = null;
   #alarmAt = Infinity;
-  #timer: { readonly at: number; readonly id: number } | null = null;
+  #timer: { readonly at: number; readonly id: ReturnType<typeof setTimeout> } | null = null;
 
   constructor(ctx: DurableObjectState, replica: Replica, hooks: ReplicaShellHooks) {
     this.#ctx = ctx;
