@@ -97,3 +97,21 @@ function change(partition: PartitionInfo, leader: number, isr: readonly number[]
 function notNeeded(refused: string): Election {
   return { refused, errorCode: ErrorCode.ELECTION_NOT_NEEDED };
 }
+
+/**
+ * What a sweep does about brokers that are out: a partition without a live leader gets one, or none
+ * when nobody may lead; under a live leader the others leave the ISR.
+ */
+export function repaired(
+  partition: PartitionInfo,
+  live: ReadonlySet<number>,
+  unclean: boolean,
+): Election {
+  const { leader, leaderEpoch, replicas } = partition;
+  if (!live.has(leader)) return electLeader(partition, live, unclean);
+  const isr = partition.isr.filter((id) => live.has(id));
+  if (isr.length === partition.isr.length) {
+    return notNeeded(`partition ${partition.partition} is led, and its ISR is alive`);
+  }
+  return { next: { leader, leaderEpoch, replicas, isr } };
+}

@@ -155,7 +155,8 @@ export function manualPlacementProblem(
   return null;
 }
 
-function replicaListProblem(
+/** What is wrong with one list of replicas, or null. */
+export function replicaListProblem(
   brokers: ReadonlyMap<number, BrokerInfo>,
   list: readonly number[],
   partition: number,
