@@ -77,8 +77,7 @@ function isUnknown(leader: Leader | number): leader is number {
 
 /** Another member of the ISR, if there is one, leads from now on; the catalogue may be away as well. */
 async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promise<void> {
-  const { partition, leader, leaderEpoch } = state;
-  await proposeElection(ctx, topic.topicId, partition, leader, leaderEpoch).catch(() => undefined);
+  await proposeElection(ctx.ports, ctx.clusterId, topic, state).catch(() => undefined);
 }
 
 /** Leadership that is on its way somewhere else, or an outcome that is not known. */
