@@ -53,12 +53,17 @@ export async function askLeader<T extends { readonly errorCode: number }>(
         failures = 0;
       } catch (error) {
         answer = transportError(error);
+        // The platform itself is overloaded, and asks not to be tried again at once.
         if (answer === ErrorCode.THROTTLING_QUOTA_EXCEEDED) return answer;
         if (++failures >= FAILURES_BEFORE_ELECTION) {
           await proposeNext(ctx, leader);
         }
         if (!call.repeatable) return answer;
       }
+    }
+    if (isFull(answer) && ctx.now() + pause < deadline) {
+      await ctx.sleep(pause);
+      continue;
     }
     if (!mayPass(answer)) return answer;
     const late = ctx.now() + pause >= deadline;
@@ -88,6 +93,11 @@ function mayPass(answer: number | { readonly errorCode: number }): boolean {
     errorCode === ErrorCode.LEADER_NOT_AVAILABLE ||
     (typeof answer === "number" && errorCode === ErrorCode.REQUEST_TIMED_OUT)
   );
+}
+
+/** The partition holds as many bytes of produces as it may: it waits here, and nothing was done. */
+function isFull(answer: number | { readonly errorCode: number }): boolean {
+  return typeof answer !== "number" && answer.errorCode === ErrorCode.THROTTLING_QUOTA_EXCEEDED;
 }
 
 async function current<T>(ctx: RequestContext, call: LeaderCall<T>): Promise<Leader | number> {
