@@ -78,8 +78,6 @@ export const PARTITIONS_PER_TOPIC_MAX = 10_000;
 export const PARTITIONS_PER_REQUEST_MAX = 10_000;
 /** Topics that one CreateTopics or DeleteTopics takes: a Worker may send D1 1,000 queries a request. */
 export const TOPICS_PER_REQUEST_MAX = 400;
-/** Copies of a partition that the data path carries. Replication (issue 3) lifts it. */
-export const REPLICATION_FACTOR_MAX = 1;
 /** DescribeTopicPartitions answers so many and gives a cursor (max.request.partition.size.limit). */
 export const DESCRIBE_PARTITIONS_MAX = 2_000;
 /** batch.size: where the sticky partitioner moves on (KIP-794), and the producer's batch. */

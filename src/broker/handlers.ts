@@ -10,6 +10,9 @@ import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
 import { deleteRecordsHandler } from "./handle/21-delete-records.ts";
 import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
+import { electLeadersHandler } from "./handle/43-elect-leaders.ts";
+import { alterPartitionReassignmentsHandler } from "./handle/45-alter-partition-reassignments.ts";
+import { listPartitionReassignmentsHandler } from "./handle/46-list-partition-reassignments.ts";
 import { describeClusterHandler } from "./handle/60-describe-cluster.ts";
 import { describeTopicPartitionsHandler } from "./handle/75-describe-topic-partitions.ts";
 import type { Handler } from "./handler.ts";
@@ -26,6 +29,9 @@ export const handlers: readonly Handler[] = [
   deleteRecordsHandler,
   initProducerIdHandler,
   createPartitionsHandler,
+  electLeadersHandler,
+  alterPartitionReassignmentsHandler,
+  listPartitionReassignmentsHandler,
   describeClusterHandler,
   describeTopicPartitionsHandler,
 ].toSorted((a, b) => a.api.key - b.api.key);

@@ -60,7 +60,7 @@ export async function movePartitions(
   const made: Move[] = [];
   let open = topicIds;
   let lost = 0;
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && open?.length !== 0; attempt++) {
     const [live, topics] = await Promise.all([
       liveBrokers({ clusterId, ports: { catalogue } }),
       open === null

@@ -138,6 +138,19 @@ export interface AdvanceOptions {
   readonly push: boolean;
 }
 
+/** Ends the moves that can end and tells the leaders; how many. Throws as the catalogue does. */
+export async function endReassignments(
+  scope: ControlScope,
+  topicIds: readonly string[] | null,
+): Promise<number> {
+  const { made } = await movePartitions(scope, topicIds, (_, row, live) => {
+    const plan = completeReassignment(row, live);
+    return plan !== null && "next" in plan ? plan : null;
+  });
+  await scope.ports.partitions.refresh(leadersOf(scope.clusterId, made));
+  return made.length;
+}
+
 /**
  * Ends the moves that can end, among the topics given by id or all, and destroys what is left behind.
  * Throws KafkaError when the catalogue does not answer, and what `destroyReplicas` throws; what was
@@ -148,19 +161,14 @@ export async function advanceReassignments(
   topicIds: readonly string[] | null,
   options: AdvanceOptions = { push: false },
 ): Promise<ReassignmentProgress> {
-  const { clusterId, ports } = scope;
-  const { made } = await movePartitions(scope, topicIds, (_, row, live) => {
-    const plan = completeReassignment(row, live);
-    return plan !== null && "next" in plan ? plan : null;
-  });
-  await ports.partitions.refresh(leadersOf(clusterId, made));
+  const completed = await endReassignments(scope, topicIds);
   const topics = await readTopics(scope, topicIds);
   const waiting = topics.flatMap((topic) =>
     topic.partitions.filter(isReassigning).map((row) => ({ topic, row })),
   );
   if (options.push) await push(scope, waiting);
   const destroyed = await destroyLeftBehind(scope, topics);
-  return { completed: made.length, waiting: waiting.length, destroyed };
+  return { completed, waiting: waiting.length, destroyed };
 }
 
 async function readTopics(

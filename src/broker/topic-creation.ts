@@ -15,7 +15,6 @@ import type { ClusterInfo } from "../cluster/types.ts";
 import {
   PARTITIONS_PER_REQUEST_MAX,
   PARTITIONS_PER_TOPIC_MAX,
-  REPLICATION_FACTOR_MAX,
   TOPICS_PER_REQUEST_MAX,
 } from "../constants.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
@@ -153,7 +152,6 @@ function assignedReplicas(cluster: ClusterInfo, spec: TopicSpec): readonly (read
   const lists = listsInOrder(spec);
   const problem = manualPlacementProblem(cluster.brokers, lists, 0, null);
   if (problem !== null) throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, problem);
-  throwIfNotCarried(lists[0]?.length ?? 0);
   return lists;
 }
 
@@ -207,7 +205,6 @@ function placedReplicas(
       `Unable to replicate the partition ${replicationFactor} time(s): ${placed.refused}`,
     );
   }
-  throwIfNotCarried(replicationFactor);
   return placed.replicas;
 }
 
@@ -216,16 +213,6 @@ export function throwIfTooManyPartitions(partitions: number): void {
   throw new KafkaError(
     ErrorCode.INVALID_PARTITIONS,
     `A topic has at most ${PARTITIONS_PER_TOPIC_MAX} partitions; ${partitions} were asked for.`,
-  );
-}
-
-/** Sound, but more replicas than the data path keeps. */
-function throwIfNotCarried(replicationFactor: number): void {
-  if (replicationFactor <= REPLICATION_FACTOR_MAX) return;
-  throw new KafkaError(
-    ErrorCode.INVALID_REPLICATION_FACTOR,
-    `Replication factor ${replicationFactor} is not available yet (replication lands with issue 3): ` +
-      `use ${REPLICATION_FACTOR_MAX}, or -1 for the broker's default.`,
   );
 }
 

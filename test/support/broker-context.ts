@@ -1,6 +1,11 @@
 /** A request's context for tests of handlers: a catalogue in memory, partitions that are a diary. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
-import type { CataloguePort, PartitionPort, PartitionsPort } from "../../src/broker/ports.ts";
+import type {
+  CataloguePort,
+  PartitionAddress,
+  PartitionPort,
+  PartitionsPort,
+} from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
 import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
 import { Prng } from "../../src/lib/prng.ts";
@@ -10,6 +15,9 @@ import { MemoryCatalogue } from "./memory-catalogue.ts";
 export class PartitionsDiary implements PartitionsPort {
   readonly opened: { topic: string; partitions: number[] }[] = [];
   readonly destroyed: string[] = [];
+  readonly destroyedReplicas: { topic: string; partition: number; brokerIds: number[] }[] = [];
+  /** Whom `refresh` told, in order: "topicId/partition/broker". */
+  readonly refreshed: string[] = [];
   /** Makes the next open or destroy fail. */
   failure: Error | null = null;
 
@@ -25,6 +33,22 @@ export class PartitionsDiary implements PartitionsPort {
   async destroy(_: string, topic: TopicInfo): Promise<void> {
     this.#maybeFail();
     this.destroyed.push(topic.name);
+  }
+
+  async destroyReplicas(
+    _: string,
+    topic: TopicInfo,
+    partition: number,
+    brokerIds: readonly number[],
+  ): Promise<void> {
+    this.#maybeFail();
+    this.destroyedReplicas.push({ topic: topic.name, partition, brokerIds: [...brokerIds] });
+  }
+
+  async refresh(addresses: readonly PartitionAddress[]): Promise<void> {
+    for (const { topicId, partition, brokerId } of addresses) {
+      this.refreshed.push(`${topicId}/${partition}/${brokerId}`);
+    }
   }
 
   #maybeFail(): void {

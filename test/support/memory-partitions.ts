@@ -64,6 +64,11 @@ export class MemoryPartitions implements PartitionsPort {
       this.#open.delete(keyOf(topic.topicId, partition));
     }
   }
+
+  /** All replicas of a partition are one log here. */
+  async destroyReplicas(): Promise<void> {}
+
+  async refresh(): Promise<void> {}
 }
 
 function keyOf(topicId: string, partition: number): string {

@@ -9,8 +9,8 @@
  * 4: -1 means the broker's defaults (taken in 2 and 3 too). 5: the reply has partitions, factor and
  * configs. 7: the reply has the topic id; with validateOnly it is zero, since no topic has it.
  *
- * Not done: more than one replica (38 until replication lands); timeoutMs, since nothing is waited
- * for but the catalogue; controller mutation quotas (KIP-599).
+ * Not done: timeoutMs, since nothing is waited for but the catalogue; controller mutation quotas
+ * (KIP-599).
  */
 
 import { effectiveTopicConfigs } from "../../cluster/topic-configs.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { call } from "../../../src/broker/dispatch.ts";
-import { REPLICATION_FACTOR_MAX } from "../../../src/constants.ts";
 import { ZERO_UUID } from "../../../src/lib/uuid.ts";
 import {
   type CreateTopicsRequestInput,
@@ -284,17 +283,19 @@ describe("CreateTopics refuses", () => {
     expect(broker.partitions.opened).toEqual([]);
   });
 
-  test("more replicas than the data path carries, and says what brings them", async () => {
+  test("more replicas than unfenced brokers, and as many are taken", async () => {
     const broker = brokerUnderTest();
-    const factor = REPLICATION_FACTOR_MAX + 1;
-    for (const bad of [
-      topic("t", { replicationFactor: factor }),
-      topic("t", assignments([1, 2, 3].slice(0, factor))),
-    ]) {
-      const result = await createOne(broker, bad);
-      expect(result.errorCode).toBe(INVALID_REPLICATION_FACTOR);
-      expect(result.errorMessage).toContain("replication lands with issue 3");
-    }
+    broker.catalogue.setFenced("kedge", 3, true);
+    const refused = await createOne(broker, topic("t", { replicationFactor: 3 }));
+    expect(refused.errorCode).toBe(INVALID_REPLICATION_FACTOR);
+    expect(refused.errorMessage).toContain("only 2 broker(s) are available (1 more fenced)");
+    expect((await createOne(broker, topic("t", { replicationFactor: 2 }))).errorCode).toBe(0);
+    const stored = (await broker.catalogue.topics("kedge", ["t"])).get("t")?.partitions[0];
+    expect(stored?.replicas.toSorted()).toEqual([1, 2]);
+    expect(stored?.isr).toEqual(stored?.replicas);
+    expect((await createOne(broker, topic("u", assignments([3, 1, 2])))).errorCode).toBe(0);
+    const assigned = (await broker.catalogue.topics("kedge", ["u"])).get("u")?.partitions[0];
+    expect(assigned).toMatchObject({ leader: 1, replicas: [3, 1, 2], isr: [1, 2] });
   });
 
   test("a topic that exists, before it looks at the rest", async () => {
