@@ -29,6 +29,8 @@ export interface RequestContext {
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
   readonly apiVersion: number;
+  /** The broker whose address the client dialled; null over HTTP, where all share one. */
+  readonly brokerId: number | null;
   /** The address that clients dial to reach a broker; each its own, see router/advertised.ts. */
   advertised(brokerId: number): BrokerAddress;
   /** Milliseconds since the Unix epoch. */

@@ -9,6 +9,7 @@ import { createTopicsHandler } from "./handle/19-create-topics.ts";
 import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
 import { deleteRecordsHandler } from "./handle/21-delete-records.ts";
 import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
+import { offsetForLeaderEpochHandler } from "./handle/23-offset-for-leader-epoch.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
 import { electLeadersHandler } from "./handle/43-elect-leaders.ts";
 import { alterPartitionReassignmentsHandler } from "./handle/45-alter-partition-reassignments.ts";
@@ -28,6 +29,7 @@ export const handlers: readonly Handler[] = [
   deleteTopicsHandler,
   deleteRecordsHandler,
   initProducerIdHandler,
+  offsetForLeaderEpochHandler,
   createPartitionsHandler,
   electLeadersHandler,
   alterPartitionReassignmentsHandler,

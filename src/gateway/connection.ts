@@ -6,6 +6,8 @@ import type { Upstream } from "./upstream.ts";
 export interface ConnectionOptions {
   readonly upstream: Upstream;
   readonly frameBytesMax: number;
+  /** The broker whose port this client dialled. */
+  readonly brokerId: number;
   /** What this client shall find in Metadata: `1=host:port,2=host:port`. */
   readonly advertised: string;
   readonly apiKey: string | null;
@@ -46,6 +48,8 @@ export class Connection {
     this.#headers = [
       "content-type",
       "application/vnd.kafka.protocol",
+      "x-kedge-broker",
+      String(options.brokerId),
       "x-kedge-advertised",
       options.advertised,
       ...(options.apiKey === null ? [] : ["authorization", `Bearer ${options.apiKey}`]),

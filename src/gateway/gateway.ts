@@ -56,10 +56,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const connections = new Set<Connection>();
   const ports: number[] = [];
-  const accept = (socket: Socket): void => {
+  const accept = (brokerId: number, socket: Socket): void => {
     const connection = new Connection(socket, {
       upstream,
       frameBytesMax: options.frameBytesMax ?? REQUEST_BYTES_MAX,
+      brokerId,
       advertised: advertisedTo(socket, options, ports),
       apiKey: options.apiKey,
       log: options.log,
@@ -69,8 +70,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const servers: Server[] = [];
   try {
-    for (const index of options.brokerIds.keys()) {
-      const server = createServer({ allowHalfOpen: true }, accept);
+    for (const [index, brokerId] of options.brokerIds.entries()) {
+      const server = createServer({ allowHalfOpen: true }, (socket) => accept(brokerId, socket));
       servers.push(server);
       const wanted = ports[0] === undefined ? options.port : ports[0] + index;
       ports.push(await listen(server, options.host, wanted, index > 0));

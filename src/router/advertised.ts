@@ -39,3 +39,9 @@ const dialled = remembered((origin): Advertised => {
   const address = { host: hostname, port: port === "" ? standard : Number(port) };
   return () => address;
 });
+
+/** Which of its ports the gateway was dialled on. */
+export function dialledBroker(request: Request): number | null {
+  const given = request.headers.get("x-kedge-broker");
+  return given !== null && /^\d{1,9}$/.test(given) ? Number(given) : null;
+}

@@ -3,7 +3,7 @@ import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
-import { advertisedBy } from "./advertised.ts";
+import { advertisedBy, dialledBroker } from "./advertised.ts";
 
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
@@ -18,6 +18,7 @@ export function contextFor(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
+    brokerId: dialledBroker(request),
     advertised: advertisedBy(request),
     now: Date.now,
     random,

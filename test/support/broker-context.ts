@@ -91,7 +91,8 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
-    advertised: () => ({ host: "kafka.example", port: 9092 }),
+    brokerId: null,
+      advertised: () => ({ host: "kafka.example", port: 9092 }),
     now: () => 1_700_000_000_000,
     random: () => prng.float(),
     sleep: async () => {},

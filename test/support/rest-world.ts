@@ -25,7 +25,7 @@ export const ORIGIN = "http://localhost:8787";
 
 export class RestWorld {
   readonly catalogue = new MemoryCatalogue();
-  readonly partitions = new MemoryPartitions(() => this.nowMs);
+  readonly partitions = new MemoryPartitions(() => this.nowMs, this.catalogue);
   readonly logs: LogEntry[] = [];
   nowMs = 1_700_000_000_000;
   /** What the handlers saw of the last request. */
@@ -52,6 +52,7 @@ export class RestWorld {
     return {
       clusterId: "kedge",
       principal,
+      brokerId: null,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),

@@ -7,9 +7,9 @@
  * in the Worker, and not in the partition's object.
  *
  * 7: fetch sessions: none are kept, every answer is full with session id 0, which KIP-227 allows.
- * 9: current leader epoch. 12: diverging epoch. 13: topics by id.
- *
- * Not done: reads from followers (preferred_read_replica stays -1).
+ * 9: current leader epoch. 11: a consumer whose rack is that of a replica in sync reads there, up to
+ * what that replica knows to be committed (KIP-392): a Kafka client is sent to it, over HTTP it is
+ * read on the spot. 12: diverging epoch. 13: topics by id.
  */
 import { FETCH_BYTES_MAX, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX } from "../../constants.ts";
 import { EMPTY_BYTES } from "../../lib/bytes.ts";
@@ -20,6 +20,7 @@ import { batchSizeInBytes, RECORD_BATCH_HEADER_BYTES } from "../../protocol/reco
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
+import { brokersOf, type NearReplica, nearReplica } from "../near-replica.ts";
 import type { ReadResult } from "../ports.ts";
 import { type Leader, leaderOf, lookUpTopics, type TopicRef } from "../topics.ts";
 
@@ -31,6 +32,8 @@ const GATHER_MS = 5;
 /** How long a read looks for a leader, whatever the client's patience. */
 const READ_TIMEOUT_MS = 5_000;
 
+const NO_REPLICA = -1;
+
 type PartitionAnswer = FetchResponseInput["responses"][number]["partitions"][number];
 type PartitionRequest = FetchRequest["topics"][number]["partitions"][number];
 
@@ -39,6 +42,8 @@ interface Slot {
   readonly ref: TopicRef;
   readonly request: PartitionRequest;
   leader: Leader | number;
+  /** The replica that is near the reader, when it is not the leader. */
+  readonly near: NearReplica | null;
   result: ReadResult;
 }
 
@@ -56,13 +61,16 @@ export const fetchHandler = defineHandler(
       request.topics.map(({ topic, topicId }) => ({ name: topic, topicId })),
       byId,
     );
+    const { rackId } = request;
+    const brokers = rackId === "" ? [] : await brokersOf(ctx);
     const topics = request.topics.map(({ topic, topicId, partitions }) => {
       const ref = { name: topic, topicId };
       const found = topicOf(ref);
       const slots = partitions.map((partition): Slot => {
         const leader = leaderOf(ctx, found, partition.partition, byId);
         const errorCode = typeof leader === "number" ? leader : ErrorCode.NONE;
-        return { ref, request: partition, leader, result: nothing(errorCode) };
+        const near = typeof leader === "number" ? null : nearReplica(ctx, brokers, leader, rackId);
+        return { ref, request: partition, leader, near, result: nothing(errorCode) };
       });
       return { topic, topicId, slots };
     });
@@ -121,7 +129,8 @@ class Fetching {
 
   #satisfied(minBytes: number): boolean {
     let bytes = 0;
-    for (const { result } of this.#slots) {
+    for (const { result, near } of this.#slots) {
+      if (near?.redirect === true) return true;
       if (result.errorCode !== ErrorCode.NONE || result.divergingEpoch !== null) return true;
       bytes += result.records.byteLength;
     }
@@ -157,7 +166,9 @@ class Fetching {
   }
 
   async #read(slot: Slot, room: number, minOneBatch: boolean): Promise<void> {
-    const { request, ref } = slot;
+    const { request, ref, near } = slot;
+    // Sent elsewhere: the leader gives no records (KIP-392).
+    if (near?.redirect === true) return;
     const { currentLeaderEpoch, lastFetchedEpoch, fetchOffset, partition } = request;
     const answer = await askLeader<ReadResult>(this.#ctx, {
       ref,
@@ -169,14 +180,14 @@ class Fetching {
       repeatable: true,
       ask: (leader) => {
         slot.leader = leader;
-        return leader.port.read({
+        return (near?.port ?? leader.port).read({
           fetchOffset,
           maxBytes: Math.min(this.#limitOf(slot), Math.max(room, 0)),
           minOneBatch,
           currentLeaderEpoch,
           lastFetchedEpoch,
           readCommitted: this.#request.isolationLevel === 1,
-          fromFollower: false,
+          fromFollower: near !== null,
         });
       },
     });
@@ -199,7 +210,8 @@ class Fetching {
             records.byteLength > 0
               ? highWatermark
               : Math.max(slot.request.fetchOffset, highWatermark);
-          if (await slot.leader.port.waitForData(offset, timeoutMs, over.signal)) woken.push(slot);
+          const port = slot.near?.port ?? slot.leader.port;
+          if (await port.waitForData(offset, timeoutMs, over.signal)) woken.push(slot);
         }),
       );
     } finally {
@@ -254,7 +266,10 @@ function nothing(errorCode: number): ReadResult {
   };
 }
 
-function answerOf({ request, result }: Slot, { isolationLevel }: FetchRequest): PartitionAnswer {
+function answerOf(
+  { request, result, near }: Slot,
+  { isolationLevel }: FetchRequest,
+): PartitionAnswer {
   const { errorCode, highWatermark, lastStableOffset, logStartOffset, divergingEpoch } = result;
   return {
     partitionIndex: request.partition,
@@ -264,6 +279,7 @@ function answerOf({ request, result }: Slot, { isolationLevel }: FetchRequest): 
     logStartOffset,
     ...(divergingEpoch === null ? {} : { divergingEpoch }),
     abortedTransactions: isolationLevel === 1 ? [] : null,
+    preferredReadReplica: near?.redirect === true ? near.brokerId : NO_REPLICA,
     records: result.records,
   };
 }
