@@ -69,7 +69,11 @@ export function logEntry(ctx: Pick<RequestContext, "log">, entry: LogEntry): voi
 }
 
 /** Goes on after the reply; a failure is logged, for there is nobody left to tell. */
-export function inBackground(ctx: RequestContext, what: string, work: () => Promise<void>): void {
+export function inBackground(
+  ctx: Pick<RequestContext, "waitUntil" | "log">,
+  what: string,
+  work: () => Promise<void>,
+): void {
   const logged = work().catch((error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     logEntry(ctx, { level: "error", message: `could not ${what}`, error: text });

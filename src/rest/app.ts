@@ -14,11 +14,12 @@ import { recordRoutes as readRoutes } from "./v2/records.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
 import { v3Error } from "./v3/errors.ts";
 import { partitionRoutes } from "./v3/partitions.ts";
+import { reassignmentRoutes } from "./v3/reassignments.ts";
 import { recordRoutes } from "./v3/records.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
 const V2_GROUPS = [produceRoutes, readRoutes, metadataRoutes];
-const V3_GROUPS = [recordRoutes, clusterRoutes, topicRoutes, partitionRoutes];
+const V3_GROUPS = [recordRoutes, clusterRoutes, topicRoutes, reassignmentRoutes, partitionRoutes];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];
 

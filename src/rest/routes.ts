@@ -73,12 +73,15 @@ export class RouteGroup {
 
 /**
  * `/{a}/records:batch` in Hono's terms. Its router reads a colon anywhere as a parameter, so a
- * segment that has one becomes a parameter that matches only itself.
+ * segment that has one becomes a parameter that matches only itself. Of `{b}:fence` the parameter
+ * takes the verb along; `param` leaves it out.
  */
 export function honoPath(path: string): string {
   return path
     .split("/")
     .map((segment) => {
+      const verb = /^\{(\w+)\}:(\w+)$/.exec(segment);
+      if (verb !== null) return `:${verb[1]}{[^/]+\\:${verb[2]}}`;
       if (segment.startsWith("{")) return `:${segment.slice(1, -1)}`;
       if (!segment.includes(":")) return segment;
       return `:literal{${segment.replace(":", "\\:")}}`;
@@ -86,7 +89,8 @@ export function honoPath(path: string): string {
     .join("/");
 }
 
-/** A parameter of the matched path, decoded. */
-export function param(c: RestContext, name: string): string {
-  return c.req.param(name) ?? "";
+/** A parameter of the matched path, decoded, without the `verb` of its segment. */
+export function param(c: RestContext, name: string, verb?: string): string {
+  const text = c.req.param(name) ?? "";
+  return verb === undefined ? text : text.slice(0, -`:${verb}`.length);
 }

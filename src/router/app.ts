@@ -1,9 +1,17 @@
-/** The Worker's HTTP side: the front door over this deployment's bindings. */
+/** The Worker's handlers: the front door over this deployment's bindings, and the timer. */
 import type { Env } from "../env.ts";
 import { contextFor } from "./context.ts";
 import type { FrontDoor } from "./front-door.ts";
 import { createFrontDoor } from "./front-door.ts";
+import { sweepCluster } from "./scheduled.ts";
 
-export function createApp(): FrontDoor<Env> {
-  return createFrontDoor(contextFor);
+export interface App extends FrontDoor<Env> {
+  scheduled(controller: unknown, env: Env): Promise<void>;
+}
+
+export function createApp(): App {
+  return {
+    ...createFrontDoor(contextFor),
+    scheduled: (_controller, env) => sweepCluster(env),
+  };
 }

@@ -1,6 +1,14 @@
 /** The HATEOAS bodies of v3: kind, self, resource name and related links. */
 import type { PartitionView } from "../topics.ts";
 
+export interface BrokerView {
+  readonly brokerId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly rack: string | null;
+  readonly isFenced: boolean;
+}
+
 /** Links of one cluster as the caller reached it: origin and prefix are the request's own. */
 export class Resources {
   private readonly clusterId: string;
@@ -50,13 +58,14 @@ export class Resources {
     };
   }
 
-  broker(id: number, host: string, port: number, rack: string | null) {
+  broker({ brokerId: id, host, port, rack, isFenced }: BrokerView) {
     return {
       ...this.resource("KafkaBroker", ["brokers", id], `/broker=${id}`),
       broker_id: id,
       host,
       port,
       rack,
+      is_fenced: isFenced,
       configs: this.related("brokers", id, "configs"),
       partition_replicas: this.related("brokers", id, "partition-replicas"),
     };
@@ -96,6 +105,24 @@ export class Resources {
       partition_id: partition,
       earliest_offset: earliest,
       latest_offset: latest,
+    };
+  }
+
+  reassignment(
+    topic: string,
+    partition: number,
+    adding: readonly number[],
+    removing: readonly number[],
+  ) {
+    const segments = ["topics", topic, "partitions", partition];
+    const name = `/topic=${topic}/partition=${partition}/reassignment`;
+    return {
+      ...this.resource("KafkaReassignment", [...segments, "reassignment"], name),
+      topic_name: topic,
+      partition_id: partition,
+      adding_replicas: adding,
+      removing_replicas: removing,
+      replicas: this.related(...segments, "replicas"),
     };
   }
 

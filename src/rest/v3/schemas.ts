@@ -1,6 +1,7 @@
 /** What v3 takes and gives (Confluent's api/v3/openapi.yaml), for validation and for our document. */
 import * as z from "zod";
 import { PARTITIONER_NAMES } from "../../protocol/partitioner.ts";
+import { flag } from "../validate.ts";
 
 const resource = (kind: string) => ({
   kind: z.literal(kind),
@@ -36,8 +37,20 @@ export const broker = z.object({
   host: z.string(),
   port: z.int(),
   rack: z.string().nullable(),
+  is_fenced: z.boolean().describe("Kedge's own: an operator took the broker out."),
   configs: related,
   partition_replicas: related,
+});
+
+/** Kedge's own: what fencing or unfencing a broker changed. */
+export const brokerFencing = broker.extend({
+  leaders_moved: z.int().describe("Partitions that got another leader."),
+  isrs_shrunk: z.int().describe("Partitions that the broker left the ISR of, and no more."),
+  leaderless: z.int().describe("Partitions that lost their leader and have none in sync."),
+  pending: z.int().describe("Partitions that were changed by others; the sweep looks at them."),
+});
+export const fenceQuery = z.object({
+  force: flag.default(false).describe("Also the last broker that is not fenced."),
 });
 export const brokerList = listOf("KafkaBrokerList", broker);
 
@@ -85,6 +98,17 @@ export const replica = z.object({
   broker: related,
 });
 export const replicaList = listOf("KafkaReplicaList", replica);
+
+export const reassignment = z.object({
+  ...resource("KafkaReassignment"),
+  cluster_id: z.string(),
+  topic_name: z.string(),
+  partition_id: z.int(),
+  adding_replicas: z.array(z.int()),
+  removing_replicas: z.array(z.int()),
+  replicas: related,
+});
+export const reassignmentList = listOf("KafkaReassignmentList", reassignment);
 
 const INT32_MAX = 0x7fffffff;
 const INT16_MAX = 0x7fff;
