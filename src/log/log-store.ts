@@ -55,3 +55,6 @@ export interface LogStore extends LogReader {
   /** Rows written since the store was opened, as the platform bills them. */
   rowsWritten(): number;
 }
+
+/** What a machine may ask of the store while it decides. */
+export type LogView = LogReader & Pick<LogStore, "trimPoint">;

@@ -2,11 +2,10 @@
  * Stores the facts of one turn: batches packed into as few chunks as the row bound allows (group
  * commit), and a checkpoint when one is due. Runs inside the shell's transaction.
  */
-import { CHUNK_BYTES_MAX } from "../constants.ts";
+import { CHECKPOINT_BYTES, CHECKPOINT_CHUNKS, CHUNK_BYTES_MAX } from "../constants.ts";
 import { assert } from "../lib/assert.ts";
 import { concatBytes } from "../lib/bytes.ts";
 import { batchBaseOffset, batchLastOffsetDelta } from "../protocol/record-batch.ts";
-import { checkpointDue } from "./log-machine.ts";
 import type { LogStore } from "./log-store.ts";
 import type { LogFact, PartitionLog } from "./partition-log.ts";
 
@@ -92,4 +91,15 @@ export class LogWriter {
     this.#since.chunks = 0;
     this.#since.bytes = 0;
   }
+}
+
+/** LOG4: when the facts stored since the last checkpoint ask for a new one. */
+export function checkpointDue(
+  since: { readonly chunks: number; readonly bytes: number },
+  checkpointBytes: number,
+): boolean {
+  return (
+    since.chunks >= CHECKPOINT_CHUNKS ||
+    since.bytes >= Math.max(CHECKPOINT_BYTES, 8 * checkpointBytes)
+  );
 }

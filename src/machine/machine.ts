@@ -2,7 +2,7 @@
  * The one contract between rules and platform.
  *
  * A machine holds rules and state, and nothing of the world: no clock, timer, randomness, promise or
- * I/O. Time and choices arrive in the input. A Durable Object is the shell around it (objects/shell.ts),
+ * I/O. Time and choices arrive in the input. A Durable Object is the shell around it (objects/replica-shell.ts),
  * the simulator another.
  */
 

@@ -1,6 +1,6 @@
 /** What both roles of a replica share: its log, its hard state, and the one way to change them. */
 import { assert } from "../lib/assert.ts";
-import type { LogView } from "../log/log-machine.ts";
+import type { LogView } from "../log/log-store.ts";
 import type { PartitionLog, Term } from "../log/partition-log.ts";
 import type { ReplicaConfig } from "./config.ts";
 import type { ReplicaEffects, ReplicaFact } from "./messages.ts";

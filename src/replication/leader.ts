@@ -1,7 +1,6 @@
 /** The leader's role: appends, the high watermark, and everybody who waits for it. */
 import type { PartitionInfo } from "../cluster/types.ts";
 import { assert } from "../lib/assert.ts";
-import type { LogReply } from "../log/log-machine.ts";
 import type { LogFact } from "../log/partition-log.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
@@ -18,7 +17,7 @@ import {
 import { Copier } from "./copier.ts";
 import type { ReplicaCore } from "./core.ts";
 import { IsrChanges } from "./isr.ts";
-import type { ReplicaEffects, ReplicaInput, ReplicaPosition } from "./messages.ts";
+import type { LogReply, ReplicaEffects, ReplicaInput, ReplicaPosition } from "./messages.ts";
 import { sameTerm } from "./term.ts";
 import { refused, Waiting } from "./waiting.ts";
 
@@ -209,7 +208,7 @@ export class Leader {
     const early = this.#termDurable && !out.facts.some(({ kind }) => kind === "logStart");
     if (this.#opened) this.copier.send(nowMs, quiet, early ? out.early : out.messages);
     this.copier.endTurn();
-    if (quiet) this.#storeSettled(out);
+    if (quiet && this.hasFollowers) this.#storeSettled(out);
     return doubtful;
   }
 
@@ -298,7 +297,7 @@ export class Leader {
   deadlineMs(): number {
     if (this.#isUnsettled) return 0;
     // Once quiet, it is the copier that has news to send.
-    const isSettled = this.#wasQuiet || this.#isStoredSettled;
+    const isSettled = !this.hasFollowers || this.#wasQuiet || this.#isStoredSettled;
     const quietAtMs = isSettled ? Infinity : this.#quietSinceMs + this.#core.config.quietMs;
     const own = Math.min(this.#waiting.deadlineMs(), quietAtMs);
     if (!this.#opened) return own;

@@ -1,7 +1,6 @@
 /** What goes in and out of a replica: inputs, messages to others, replies. */
 import type { PartitionInfo, PartitionState } from "../cluster/types.ts";
 import type { EpochEnd } from "../log/epochs.ts";
-import type { LogReply } from "../log/log-machine.ts";
 import type { LogFact, Term } from "../log/partition-log.ts";
 import type { ProducerEntry } from "../log/producer-state.ts";
 import type { Effects, ReplyTo } from "../machine/machine.ts";
@@ -116,6 +115,18 @@ export type ReplicaMessage =
       readonly next: PartitionState;
     }
   | { readonly kind: "readCatalogue" };
+
+/** What a client of the log is answered. */
+export type LogReply =
+  | {
+      readonly kind: "append";
+      readonly errorCode: number;
+      readonly errorMessage: string | null;
+      readonly baseOffset: number;
+      readonly logAppendTimeMs: number;
+      readonly logStartOffset: number;
+    }
+  | { readonly kind: "deleteRecords"; readonly errorCode: number; readonly lowWatermark: number };
 
 export type ReplicaReply =
   | LogReply

@@ -6,7 +6,7 @@
 
 import type { PartitionInfo } from "../cluster/types.ts";
 import { TRIM_ROWS_PER_TURN } from "../constants.ts";
-import type { LogView } from "../log/log-machine.ts";
+import type { LogView } from "../log/log-store.ts";
 import type { PartitionLog, Term } from "../log/partition-log.ts";
 import type { Machine } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";

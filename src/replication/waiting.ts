@@ -1,8 +1,7 @@
 /** Producers that wait for the high watermark (acks=all), and deletes that wait for the followers. */
-import type { LogReply } from "../log/log-machine.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-import type { ReplicaEffects } from "./messages.ts";
+import type { LogReply, ReplicaEffects } from "./messages.ts";
 
 type AppendReply = LogReply & { readonly kind: "append" };
 

@@ -1,8 +1,8 @@
-import { MemoryLogStore } from "../support/memory-log-store.ts";
+import { MemoryReplicaStore } from "../support/memory-replica-store.ts";
 import { logModel } from "./log-store-model.ts";
 
 logModel("a log in memory", [1, 2, 3, 4], async (test) => {
-  let store = new MemoryLogStore();
+  let store = new MemoryReplicaStore();
   test(() => {
     store = store.copy();
     return store;

@@ -4,12 +4,13 @@ import { describe, expect, test } from "vitest";
 import { CHUNK_BYTES_MAX, CHUNK_PARTS_MAX, OFFSET_MAX } from "../../src/constants.ts";
 import { equalBytes } from "../../src/lib/bytes.ts";
 import type { ChunkInfo, LogStore, StoredChunk } from "../../src/log/log-store.ts";
+import type { ReplicaStore } from "../../src/replication/replica-state.ts";
 
 /**
  * Runs a test on an empty store. Every `open` gives the same data through a new store: what an
  * object has after it was evicted.
  */
-export type StoreRunner = (test: (open: () => LogStore) => void) => Promise<void>;
+export type StoreRunner = (test: (open: () => ReplicaStore) => void) => Promise<void>;
 
 /** Bytes that tell their position and their chunk, so that no part can take another's place. */
 export function patterned(bytes: number, seed: number): Uint8Array {
@@ -25,6 +26,8 @@ export function chunkOf(baseOffset: number, lastOffset: number, bytes = 100): St
     segmentBase: 0,
     runningMaxTimestamp: 1_700_000_000_000 + lastOffset,
     appendedAtMs: 1_700_000_000_500 + baseOffset,
+    incarnation: 3 + baseOffset,
+    highWatermark: baseOffset,
     data: patterned(bytes, baseOffset),
   };
 }
@@ -336,6 +339,22 @@ export function logStoreContract(name: string, run: StoreRunner): void {
         store.putCheckpoint(patterned(2_000, 1));
         expect(store.rowsWritten() - before).toBe(1);
         expect(store.firstOffset()).toBeNull();
+      }));
+
+    test("REP3: a replica's state is as it was put last, through an eviction", () =>
+      run((open) => {
+        const store = open();
+        expect(store.replicaState()).toBeNull();
+        for (const seed of [1, 2]) {
+          const state = patterned(300 * seed, seed);
+          store.putReplicaState(state);
+          expectBytes(store.replicaState(), state);
+          expectBytes(open().replicaState(), state);
+        }
+        // It is the log's neighbour and no part of it.
+        store.putChunk(chunkOf(0, 4));
+        store.deleteBelow(5);
+        expectBytes(open().replicaState(), patterned(600, 2));
       }));
 
     test("any sequence of writes and evictions reads like a list", async () => {

@@ -1,137 +1,177 @@
 /**
- * Partitions in memory, for tests of what stands on them: the real log machine and reader over a
- * store in memory, a turn for each append. Nothing is lost and nothing is late here; the simulator
- * has that.
+ * Partitions in memory, for tests of what stands on them: the real machine and reader over a store in
+ * memory, a turn for each request. One log stands for all replicas of a partition; nothing is lost and
+ * nothing is late here: the simulator has that.
  */
 import type {
   AppendRequest,
   AppendResult,
+  CataloguePort,
+  DeleteRecordsResult,
+  EpochEndRequest,
+  EpochEndResult,
+  ListOffsetRequest,
+  ListOffsetResult,
   PartitionAddress,
   PartitionPort,
   PartitionsPort,
+  ReadRequest,
   ReadResult,
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
-import { type LogInput, LogMachine, type LogReply } from "../../src/log/log-machine.ts";
-import { LogWriter } from "../../src/log/log-writer.ts";
-import { type LogFact, PartitionLog } from "../../src/log/partition-log.ts";
 import { findOffset, readBatches } from "../../src/log/read.ts";
-import { noEffects, type ReplyTo } from "../../src/machine/machine.ts";
+import type { ReplyTo } from "../../src/machine/machine.ts";
+import { REFUSED_APPEND, refusedOffset, refusedRead } from "../../src/objects/partition-answers.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
-import { MemoryLogStore } from "./memory-log-store.ts";
+import type { ReplicaInput, ReplicaReply } from "../../src/replication/messages.ts";
+import { LoneReplica } from "./lone-replica.ts";
+import { MemoryReplicaStore } from "./memory-replica-store.ts";
+
+const UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
 
 export class MemoryPartitions implements PartitionsPort {
   readonly #open = new Map<string, MemoryPartition>();
   readonly #now: () => number;
+  readonly #catalogue: CataloguePort;
   /** Appends so far, for tests that count requests. */
   appends = 0;
   /** When set, answers an append in place of the log; null lets it through. */
   intercept: ((address: PartitionAddress, request: AppendRequest) => AppendResult | null) | null =
     null;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, catalogue: CataloguePort) {
     this.#now = now;
+    this.#catalogue = catalogue;
   }
 
   at(address: PartitionAddress): PartitionPort {
-    const partition = this.#open.get(keyOf(address.topicId, address.partition));
-    if (partition === undefined) throw new Error(`partition ${address.partition} is not open`);
+    const found = (): MemoryPartition | undefined => this.#open.get(keyOf(address));
     return {
       append: async (request) => {
         this.appends++;
-        return this.intercept?.(address, request) ?? partition.append(request);
+        return (
+          this.intercept?.(address, request) ?? found()?.append(request) ?? { ...REFUSED_APPEND }
+        );
       },
-      read: async (request) => partition.read(request),
-      waitForData: (offset, timeoutMs, signal) => partition.wait(offset, timeoutMs, signal),
-      listOffset: async ({ timestamp }) => partition.listOffset(timestamp),
-      deleteRecords: async (offset) => {
-        const reply = partition.turn((to) => ({ kind: "deleteRecords", to, offset }));
-        if (reply.kind !== "deleteRecords") throw new Error("a delete is answered as one");
-        return reply;
-      },
+      read: async (request) => found()?.read(request) ?? refusedRead(UNKNOWN),
+      waitForData: async (offset, timeoutMs, signal) =>
+        (await found()?.wait(offset, timeoutMs, signal)) ?? true,
+      listOffset: async (request) => found()?.listOffset(request) ?? refusedOffset(UNKNOWN),
+      deleteRecords: async (offset, timeoutMs) =>
+        found()?.deleteRecords(offset, timeoutMs) ?? { errorCode: UNKNOWN, lowWatermark: -1 },
+      epochEnd: async (request) =>
+        found()?.epochEnd(request) ?? { errorCode: UNKNOWN, leaderEpoch: -1, endOffset: -1 },
     };
   }
 
   async open(_: string, topic: TopicInfo, partitions: readonly PartitionInfo[]): Promise<void> {
-    for (const { partition } of partitions) {
-      const key = keyOf(topic.topicId, partition);
-      if (!this.#open.has(key)) this.#open.set(key, new MemoryPartition(this.#now));
+    for (const { partition, leaderEpoch } of partitions) {
+      const key = keyOf({ topicId: topic.topicId, partition });
+      if (!this.#open.has(key)) this.#open.set(key, new MemoryPartition(this.#now, leaderEpoch));
     }
   }
 
   async destroy(_: string, topic: TopicInfo): Promise<void> {
     for (const { partition } of topic.partitions) {
-      this.#open.delete(keyOf(topic.topicId, partition));
+      const key = keyOf({ topicId: topic.topicId, partition });
+      this.#open.get(key)?.close();
+      this.#open.delete(key);
     }
   }
 
-  /** All replicas of a partition are one log here. */
+  /** The log stays: it is that of the other replicas too. */
   async destroyReplicas(): Promise<void> {}
 
-  async refresh(): Promise<void> {}
+  async refresh(addresses: readonly PartitionAddress[]): Promise<void> {
+    for (const address of addresses) {
+      const { clusterId, topicId, partition } = address;
+      const topics = await this.#catalogue
+        .topicsById(clusterId, [topicId], { fresh: true })
+        .catch(() => null);
+      const row = topics?.get(topicId)?.partitions[partition];
+      if (row !== undefined) this.#open.get(keyOf(address))?.becomeLeader(row.leaderEpoch);
+    }
+  }
 }
 
-function keyOf(topicId: string, partition: number): string {
+function keyOf({ topicId, partition }: Pick<PartitionAddress, "topicId" | "partition">): string {
   return `${topicId}/${partition}`;
 }
 
 class MemoryPartition {
-  readonly #store = new MemoryLogStore();
-  readonly #machine: LogMachine;
-  readonly #writer: LogWriter;
+  readonly #replica = new LoneReplica(new MemoryReplicaStore());
   readonly #now: () => number;
   #waiting: { offset: number; wake: () => void }[] = [];
 
-  constructor(now: () => number) {
+  constructor(now: () => number, leaderEpoch: number) {
     this.#now = now;
-    const { log, replayed } = PartitionLog.recover(this.#store);
-    this.#machine = new LogMachine(log, this.#store, 0);
-    this.#writer = new LogWriter(this.#store, log, replayed);
+    this.becomeLeader(leaderEpoch);
   }
 
-  turn(make: (to: ReplyTo) => LogInput): LogReply {
-    const effects = noEffects<LogFact, never, LogReply>();
-    this.#machine.step(this.#now(), make(0), effects);
-    if (effects.facts.length > 0) this.#writer.write(effects.facts);
-    const [first] = effects.replies;
-    if (first === undefined) throw new Error("the machine did not answer");
-    const { highWatermark } = this.#machine.log;
-    for (const { offset, wake } of this.#waiting) if (offset < highWatermark) wake();
-    return first.reply;
+  becomeLeader(leaderEpoch: number): void {
+    this.#replica.becomeLeader(this.#now(), leaderEpoch);
   }
 
-  append({ batch, leaderEpoch, logAppendTime }: AppendRequest): AppendResult {
+  append({ batch, ...request }: AppendRequest): AppendResult {
     // The machine keeps the batch and writes into it; over RPC it would be a copy.
     const copy = batch.slice();
-    const reply = this.turn((to) => ({
-      ...{ kind: "append", to, batch: copy, leaderEpoch, logAppendTime },
-    }));
+    const reply = this.#ask((to) => ({ kind: "append", to, batch: copy, ...request }));
     if (reply.kind !== "append") throw new Error("an append is answered as one");
     return reply;
   }
 
-  read(request: Parameters<PartitionPort["read"]>[0]): ReadResult {
-    const { log } = this.#machine;
-    const { fetchOffset } = request;
+  deleteRecords(offset: number, timeoutMs: number): DeleteRecordsResult {
+    const reply = this.#ask((to) => ({ kind: "deleteRecords", to, offset, timeoutMs }));
+    if (reply.kind !== "deleteRecords") throw new Error("a delete is answered as one");
+    return reply;
+  }
+
+  #ask(make: (to: ReplyTo) => ReplicaInput): ReplicaReply {
+    const [reply] = this.#replica.turn(this.#now(), [make(0)]);
+    if (reply === undefined) throw new Error("the machine did not answer");
+    const { highWatermark } = this.#replica.log;
+    for (const { offset, wake } of this.#waiting) if (offset < highWatermark) wake();
+    return reply;
+  }
+
+  read(request: ReadRequest): ReadResult {
+    const { log, store, replica } = this.#replica;
+    const { fetchOffset, lastFetchedEpoch } = request;
+    const error = replica.checkLeaderEpoch(request.currentLeaderEpoch);
+    if (error !== ErrorCode.NONE) return refusedRead(error);
     const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
     const known = { logStartOffset, logEndOffset, highWatermark, lastStableOffset };
     const nothing = { ...known, records: new Uint8Array(0), divergingEpoch: null };
     if (fetchOffset < logStartOffset || fetchOffset > logEndOffset) {
-      return { ...nothing, errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, highWatermark: -1 };
+      return refusedRead(ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset);
     }
     const errorCode = ErrorCode.NONE;
+    const end = log.epochs.endOffsetFor(lastFetchedEpoch, logEndOffset);
+    if (lastFetchedEpoch >= 0 && (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset)) {
+      return { ...nothing, errorCode, divergingEpoch: end };
+    }
     if (fetchOffset >= highWatermark) return { ...nothing, errorCode };
     const range = { ...request, upperBound: highWatermark };
-    return { ...nothing, errorCode, records: readBatches(this.#store, range).slice() };
+    return { ...nothing, errorCode, records: readBatches(store, range).slice() };
   }
 
-  listOffset(timestamp: number) {
-    const { log } = this.#machine;
-    return findOffset(log, this.#store, timestamp, log.highWatermark);
+  listOffset({ timestamp, currentLeaderEpoch }: ListOffsetRequest): ListOffsetResult {
+    const { log, store, replica } = this.#replica;
+    const error = replica.checkLeaderEpoch(currentLeaderEpoch);
+    if (error !== ErrorCode.NONE) return refusedOffset(error);
+    return findOffset(log, store, timestamp, log.highWatermark);
+  }
+
+  epochEnd({ leaderEpoch, currentLeaderEpoch }: EpochEndRequest): EpochEndResult {
+    const { log, replica } = this.#replica;
+    const errorCode = replica.checkLeaderEpoch(currentLeaderEpoch);
+    if (errorCode !== ErrorCode.NONE) return { errorCode, leaderEpoch: -1, endOffset: -1 };
+    const { epoch, endOffset } = log.epochs.endOffsetFor(leaderEpoch, log.logEndOffset);
+    return { errorCode, leaderEpoch: epoch, endOffset };
   }
 
   wait(offset: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    if (offset < this.#machine.log.highWatermark) return Promise.resolve(true);
+    if (offset < this.#replica.log.highWatermark) return Promise.resolve(true);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const waiter = { offset, wake: () => resolve(true) };
     const timer = setTimeout(() => resolve(false), timeoutMs);
@@ -141,5 +181,10 @@ class MemoryPartition {
       clearTimeout(timer);
       this.#waiting = this.#waiting.filter((other) => other !== waiter);
     });
+  }
+
+  /** The partition goes away: who waits for its records waits no longer. */
+  close(): void {
+    for (const { wake } of this.#waiting) wake();
   }
 }

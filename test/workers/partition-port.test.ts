@@ -57,7 +57,7 @@ describe("the port", () => {
     expect(await port.append(append(batchOf({ records: 3 })))).toMatchObject({ baseOffset: 0 });
     expect(await port.read(read(0))).toMatchObject({ errorCode: 0, highWatermark: 3 });
     expect(await port.listOffset(listOffset(-1))).toMatchObject({ offset: 3 });
-    expect(await port.deleteRecords(2)).toMatchObject({ lowWatermark: 2 });
+    expect(await port.deleteRecords(2, 30_000)).toMatchObject({ lowWatermark: 2 });
     expect(await portOf(topic, 0).listOffset(listOffset(-1))).toMatchObject({ offset: 0 });
   });
 
@@ -239,7 +239,7 @@ describe("what goes wrong", () => {
         partition.append(append(batchOf())),
         partition.append(append(batchOf())),
         partition.append(append(large.slice())),
-        partition.deleteRecords(-1),
+        partition.deleteRecords(-1, 30_000),
       ];
       return (await Promise.allSettled(calls)).map(({ status }) => status);
     });
@@ -316,7 +316,7 @@ describe("what goes wrong", () => {
     await stub.append(append(batchOf()));
     const codes = await inside(stub, async (partition) => {
       const appends = Array.from({ length: 4 }, () => partition.append(append(batchOf())));
-      const moved = partition.deleteRecords(-1);
+      const moved = partition.deleteRecords(-1, 30_000);
       await partition.destroy();
       return (await Promise.all([...appends, moved])).map(({ errorCode }) => errorCode);
     });

@@ -61,6 +61,7 @@ export function read(fetchOffset: number, more: Partial<ReadRequest> = {}): Read
     currentLeaderEpoch: -1,
     lastFetchedEpoch: -1,
     readCommitted: false,
+    fromFollower: false,
     ...more,
   };
 }

@@ -116,7 +116,7 @@ describe("append and read", () => {
   test("LOG32: below the log start and above the end is error 1, at the end it is empty", async () => {
     const stub = await newPartition();
     await stub.append(append(batchOf({ records: 4 })));
-    await stub.deleteRecords(2);
+    await stub.deleteRecords(2, 30_000);
     for (const offset of [-1, 0, 1, 5, 2 ** 53]) {
       const answer = await stub.read(read(offset));
       expect(answer.errorCode, `offset ${offset}`).toBe(1);
@@ -148,7 +148,7 @@ describe("append and read", () => {
     await stub.append(append(batchOf({ records: 4 })));
     const ahead = await stub.read(read(9, { lastFetchedEpoch: 5 }));
     expect(ahead).toMatchObject({ errorCode: 0, divergingEpoch: { epoch: 5, endOffset: 4 } });
-    await stub.deleteRecords(2);
+    await stub.deleteRecords(2, 30_000);
     const behind = await stub.read(read(1, { lastFetchedEpoch: 3 }));
     expect(behind).toMatchObject({ errorCode: 1, divergingEpoch: null });
   });
@@ -259,7 +259,7 @@ describe("what survives", () => {
   test("LOG16: an eviction keeps records, log start and producer state", async () => {
     const stub = await newPartition(2);
     for (const sequence of [0, 1, 2, 3]) await stub.append(append(sequenced(7, 1, sequence)));
-    await stub.deleteRecords(1);
+    await stub.deleteRecords(1, 30_000);
     const before = await stub.read(read(1));
     await evictDurableObject(stub);
     expect(await stub.read(read(1))).toEqual(before);
@@ -295,11 +295,11 @@ describe("deleting", () => {
   test("LOG40: deleteRecords moves the log start, -1 up to the high watermark", async () => {
     const stub = await newPartition();
     for (let i = 0; i < 4; i++) await stub.append(append(batchOf()));
-    expect(await stub.deleteRecords(2)).toMatchObject({ errorCode: 0, lowWatermark: 2 });
-    expect(await stub.deleteRecords(1)).toMatchObject({ errorCode: 0, lowWatermark: 2 });
-    expect(await stub.deleteRecords(5)).toMatchObject({ errorCode: 1, lowWatermark: -1 });
+    expect(await stub.deleteRecords(2, 30_000)).toMatchObject({ errorCode: 0, lowWatermark: 2 });
+    expect(await stub.deleteRecords(1, 30_000)).toMatchObject({ errorCode: 0, lowWatermark: 2 });
+    expect(await stub.deleteRecords(5, 30_000)).toMatchObject({ errorCode: 1, lowWatermark: -1 });
     expect(await stub.listOffset(listOffset(-2))).toMatchObject({ offset: 2 });
-    expect(await stub.deleteRecords(-1)).toMatchObject({ errorCode: 0, lowWatermark: 4 });
+    expect(await stub.deleteRecords(-1, 30_000)).toMatchObject({ errorCode: 0, lowWatermark: 4 });
     expect(await stub.append(append(batchOf()))).toMatchObject({
       baseOffset: 4,
       logStartOffset: 4,
@@ -313,7 +313,7 @@ describe("deleting", () => {
       for (let i = 0; i < TRIM_ROWS_PER_TURN + 20; i++) await partition.append(append(batchOf()));
     });
     expect(await chunkRows(stub)).toBe(TRIM_ROWS_PER_TURN + 20);
-    await stub.deleteRecords(TRIM_ROWS_PER_TURN + 10);
+    await stub.deleteRecords(TRIM_ROWS_PER_TURN + 10, 30_000);
     await vi.waitFor(
       async () => {
         await runDurableObjectAlarm(stub);
@@ -334,7 +334,7 @@ describe("deleting", () => {
     const stub = await newPartition();
     for (let i = 0; i < 3; i++) await stub.append(append(batchOf()));
     await inside(stub, async (partition, { storage }) => {
-      await partition.deleteRecords(-1);
+      await partition.deleteRecords(-1, 30_000);
       await storage.setAlarm(Date.now() + 600_000);
     });
     await evictDurableObject(stub);
@@ -359,7 +359,7 @@ describe("the catalogue decides", () => {
     expect(await stub.append(append(batchOf()))).toMatchObject({ errorCode: 3, baseOffset: -1 });
     expect(await stub.read(read(0))).toMatchObject({ errorCode: 3, highWatermark: -1 });
     expect(await stub.listOffset(listOffset(-1))).toMatchObject({ errorCode: 3, offset: -1 });
-    expect(await stub.deleteRecords(-1)).toMatchObject({ errorCode: 3, lowWatermark: -1 });
+    expect(await stub.deleteRecords(-1, 30_000)).toMatchObject({ errorCode: 3, lowWatermark: -1 });
     const stored = await inside(stub, (__, { storage }) => [
       ...storage.kv.list(),
       ...storage.sql.exec("SELECT name FROM sqlite_schema WHERE name IN ('chunk', 'checkpoint')"),
@@ -386,7 +386,7 @@ describe("the catalogue decides", () => {
     const topic = await createTopic(topicOf());
     const stub = stubOf(topic);
     await stub.append(append(batchOf({ valueBytes: 3_000_000 })));
-    await stub.deleteRecords(-1);
+    await stub.deleteRecords(-1, 30_000);
     await createCatalogue(workerEnv.CATALOGUE).deleteTopic(CLUSTER, topic.name, topic.topicId);
     await stub.destroy();
     const left = await inside(stub, async (_, { storage }) => ({

@@ -92,7 +92,7 @@ function run(steps: readonly Step[]): { log: LogHarness; every: EveryRecord } {
     now += 3;
     if (one === "tick") log.tick(now);
     else if (one === "restart") log = log.restart();
-    else if (one === "new leader") log.machine.becomeLeader(log.machine.leaderEpoch + 1);
+    else if (one === "new leader") log.becomeLeader(log.leaderEpoch + 1);
     else if ("deleteTo" in one) {
       const { logStartOffset, highWatermark } = log.log;
       const span = highWatermark - logStartOffset;

@@ -48,30 +48,31 @@ describe("DeleteRecords", () => {
     expect(log.facts).toEqual([]);
   });
 
-  test("LOG40: a delete sees the appends before it in the turn, and not those after", () => {
+  test("LOG40: a delete reaches what is committed, and so not the appends of its own turn", () => {
     const log = logOf(1);
     const replies = log.turn(NOW, [
       { append: batchOf() },
       { deleteRecords: -1 },
       { append: batchOf() },
-      { deleteRecords: 4 },
-      { deleteRecords: 5 },
+      { deleteRecords: 2 },
+      { deleteRecords: 3 },
     ]);
     expect(replies).toMatchObject([
       { baseOffset: 2, logStartOffset: 0 },
-      { lowWatermark: 3 },
-      { baseOffset: 3, logStartOffset: 3 },
-      { lowWatermark: 4 },
+      { lowWatermark: 2 },
+      { baseOffset: 3, logStartOffset: 2 },
+      { lowWatermark: 2 },
       { errorCode: 1 },
     ]);
+    expect(log.deleteRecords(3)).toMatchObject({ errorCode: 0, lowWatermark: 3 });
     expect(stateOf(log.restart().log)).toEqual(stateOf(log.log));
   });
 });
 
 function ticksUntilClean(log: LogHarness): LogFact[][] {
   const turns: LogFact[][] = [];
-  while (log.machine.deadline() <= NOW) {
-    log.tick();
+  while (log.deadline() <= NOW) {
+    log.step(NOW, ["tick"]);
     turns.push([...log.facts]);
     expect(turns.length).toBeLessThan(100);
   }
@@ -81,42 +82,42 @@ function ticksUntilClean(log: LogHarness): LogFact[][] {
 describe("trimming", () => {
   test("LOG41: rows wholly below the log start go, the one that holds it stays", () => {
     const log = logOf(5);
-    expect(log.machine.deadline()).toBe(Infinity);
-    log.deleteRecords(5);
-    expect(log.machine.deadline()).toBe(0);
-    expect(log.store.firstOffset()).toBe(0);
+    expect(log.deadline()).toBe(Infinity);
+    log.step(NOW, [{ deleteRecords: 5 }]);
+    expect(log.facts.map(({ kind }) => kind)).toEqual(["logStart", "trim"]);
+    expect(log.deadline()).toBe(0);
     ticksUntilClean(log);
     expect(log.store.firstOffset()).toBe(4);
     expect(log.log.firstStored).toBe(4);
-    expect(log.machine.deadline()).toBe(Infinity);
+    expect(log.deadline()).toBe(Infinity);
     expect(stateOf(log.restart().log)).toEqual(stateOf(log.log));
   });
 
   test(`LOG41: at most ${TRIM_ROWS_PER_TURN} rows a turn, and the clock is asked for the next`, () => {
     const rows = 2 * TRIM_ROWS_PER_TURN + 10;
     const log = logOf(rows);
-    log.deleteRecords(-1);
     const counts: number[] = [];
-    for (let left = rows; left > 0; ) {
-      expect(log.machine.deadline()).toBe(0);
-      log.tick();
+    log.step(NOW, [{ deleteRecords: -1 }]);
+    for (let left = rows; ; log.step(NOW, ["tick"])) {
+      expect(log.deadline()).toBe(0);
       const now = [...log.store.chunksFrom(0)].length;
       counts.push(left - now);
       left = now;
+      if (left === 0) break;
     }
     expect(counts).toEqual([TRIM_ROWS_PER_TURN, TRIM_ROWS_PER_TURN, 10]);
-    log.tick();
+    log.step(NOW, ["tick"]);
     expect(log.facts).toEqual([]);
-    expect(log.machine.deadline()).toBe(Infinity);
+    expect(log.deadline()).toBe(Infinity);
     expect(log.log.firstStored).toBe(2 * rows);
   });
 
   test("LOG41: trimming goes on after a restart in the middle of it", () => {
     let log = logOf(TRIM_ROWS_PER_TURN + 44);
-    log.deleteRecords(-1);
-    log.tick();
+    log.step(NOW, [{ deleteRecords: -1 }]);
     log = log.restart();
-    expect(log.machine.deadline()).toBe(0);
+    expect([...log.store.chunksFrom(0)]).toHaveLength(44);
+    expect(log.deadline()).toBe(0);
     ticksUntilClean(log);
     expect(log.store.firstOffset()).toBeNull();
     expect(log.append(batchOf()).baseOffset).toBe(2 * (TRIM_ROWS_PER_TURN + 44));
@@ -141,9 +142,7 @@ describe("trimming", () => {
     ticksUntilClean(log);
     // The first chunk, 4 to 5, reaches below the log start: it stays.
     expect(log.restart().log.firstStored).toBe(4);
-    expect(log.restart().machine.deadline()).toBe(Infinity);
-    log.deleteRecords(6);
-    expect(log.restart().machine.deadline()).toBe(0);
+    expect(log.restart().deadline()).toBe(Infinity);
   });
 
   test("LOG41: a tick with nothing to do stores nothing", () => {

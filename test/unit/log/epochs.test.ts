@@ -25,8 +25,8 @@ describe("leader epochs", () => {
     log = log.restart(2);
     log = log.restart(5);
     log.append(batchOf());
-    log.machine.becomeLeader(6);
-    log.machine.becomeLeader(7);
+    log.becomeLeader(6);
+    log.becomeLeader(7);
     log.append(batchOf());
     expect(log.log.epochs.entries).toEqual([
       { epoch: 1, startOffset: 0 },
@@ -81,7 +81,7 @@ describe("leader epochs", () => {
   test("LOG22: a move of the log start keeps the epoch that covers it", () => {
     const log = new LogHarness(undefined, 1);
     log.append(batchOf({ records: 4 }));
-    log.machine.becomeLeader(3);
+    log.becomeLeader(3);
     log.append(batchOf({ records: 4 }));
     log.deleteRecords(2);
     expect(log.log.epochs.entries).toEqual([
@@ -93,7 +93,7 @@ describe("leader epochs", () => {
     log.deleteRecords(8);
     expect(log.log.epochs.entries).toEqual([{ epoch: 3, startOffset: 8 }]);
     expect(log.log.epochs.epochAt(8)).toBe(3);
-    log.machine.becomeLeader(4);
+    log.becomeLeader(4);
     log.append(batchOf());
     expect(log.log.epochs.entries).toEqual([{ epoch: 4, startOffset: 8 }]);
   });

@@ -1,17 +1,12 @@
-/** The log machine, its writer and a store, with turns given by hand. */
-import {
-  type LogEffects,
-  type LogInput,
-  LogMachine,
-  type LogReply,
-} from "../../../src/log/log-machine.ts";
+/** A log under the machine of its only replica, with turns given by hand. */
 import type { LogStore } from "../../../src/log/log-store.ts";
-import { LogWriter } from "../../../src/log/log-writer.ts";
-import { type LogFact, PartitionLog } from "../../../src/log/partition-log.ts";
-import { noEffects } from "../../../src/machine/machine.ts";
+import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { compress } from "../../../src/protocol/compression/mod.ts";
 import { encodeRecordBatch, type RecordBatchInput } from "../../../src/protocol/record-batch.ts";
-import { MemoryLogStore } from "../../support/memory-log-store.ts";
+import type { LogReply, ReplicaInput } from "../../../src/replication/messages.ts";
+import type { ReplicaStore } from "../../../src/replication/replica-state.ts";
+import { LoneReplica } from "../../support/lone-replica.ts";
+import { MemoryReplicaStore } from "../../support/memory-replica-store.ts";
 
 export const NOW = 1_700_000_000_000;
 
@@ -54,32 +49,48 @@ export type HarnessInput =
 
 /** A log on any store, turn by turn. */
 export class LogTurns {
-  readonly store: LogStore;
-  readonly machine: LogMachine;
-  readonly #writer: LogWriter;
-  /** What the last turn decided. */
-  facts: readonly LogFact[] = [];
+  readonly store: ReplicaStore;
+  readonly machine: LoneReplica;
 
-  constructor(store: LogStore, leaderEpoch = 0) {
+  constructor(store: ReplicaStore, leaderEpoch = 0) {
     this.store = store;
-    const { log, replayed } = PartitionLog.recover(store);
-    this.machine = new LogMachine(log, store, leaderEpoch);
-    this.#writer = new LogWriter(store, log, replayed);
+    this.machine = new LoneReplica(store);
+    // A leader that wakes has no turn before somebody asks.
+    if (leaderEpoch > this.leaderEpoch) this.becomeLeader(leaderEpoch);
   }
 
   get log(): PartitionLog {
     return this.machine.log;
   }
 
+  get leaderEpoch(): number {
+    return this.machine.leaderEpoch;
+  }
+
+  /** What the last turn decided. */
+  get facts(): LoneReplica["facts"] {
+    return this.machine.facts;
+  }
+
+  deadline(): number {
+    return this.machine.replica.deadline();
+  }
+
+  becomeLeader(leaderEpoch: number): void {
+    this.machine.becomeLeader(NOW, leaderEpoch);
+  }
+
   /** One turn: every input stepped at the same time, the facts stored, then the replies. */
   turn(nowMs: number, inputs: readonly HarnessInput[]): LogReply[] {
-    const out: LogEffects = noEffects();
-    inputs.forEach((input, to) => {
-      this.machine.step(nowMs, inputOf(input, to), out);
+    return this.machine.turn(nowMs, inputs.map(inputOf)).map((reply) => {
+      if (reply.kind === "replicate") throw new Error("nobody copies here");
+      return reply;
     });
-    if (out.facts.length > 0) this.#writer.write(out.facts);
-    this.facts = out.facts;
-    return out.replies.map(({ reply }) => reply);
+  }
+
+  /** A turn, and no more: nothing is known to be durable, and nothing follows from it. */
+  step(nowMs: number, inputs: readonly HarnessInput[]): void {
+    this.machine.step(nowMs, inputs.map(inputOf));
   }
 
   append(batch: Uint8Array, nowMs = NOW): AppendReply {
@@ -101,23 +112,26 @@ export class LogTurns {
 
 /** The same on a store in memory, which can be looked into and copied. */
 export class LogHarness extends LogTurns {
-  declare readonly store: MemoryLogStore;
+  declare readonly store: MemoryReplicaStore;
 
-  constructor(store = new MemoryLogStore(), leaderEpoch = 0) {
+  constructor(store = new MemoryReplicaStore(), leaderEpoch = 0) {
     super(store, leaderEpoch);
   }
 
   /** Memory is gone; what was stored comes back, under this leader epoch. */
-  restart(leaderEpoch = this.machine.leaderEpoch): LogHarness {
+  restart(leaderEpoch = this.leaderEpoch): LogHarness {
     return new LogHarness(this.store.copy(), leaderEpoch);
   }
 }
 
-function inputOf(input: HarnessInput, to: number): LogInput {
+function inputOf(input: HarnessInput, to: number): ReplicaInput {
+  const timeoutMs = 30_000;
   if (input === "tick") return { kind: "tick" };
-  if ("deleteRecords" in input) return { kind: "deleteRecords", to, offset: input.deleteRecords };
+  if ("deleteRecords" in input) {
+    return { kind: "deleteRecords", to, offset: input.deleteRecords, timeoutMs };
+  }
   const { append: batch, leaderEpoch = -1, logAppendTime = false } = input;
-  return { kind: "append", to, batch, leaderEpoch, logAppendTime };
+  return { kind: "append", to, batch, acks: -1, timeoutMs, leaderEpoch, logAppendTime };
 }
 
 /** Everything that a log remembers now, as plain values that compare deeply. */

@@ -8,7 +8,7 @@ import {
   SEGMENT_BYTES_DEFAULT,
 } from "../../../src/constants.ts";
 import { decodeCheckpoint } from "../../../src/log/checkpoint.ts";
-import { checkpointDue } from "../../../src/log/log-machine.ts";
+import { checkpointDue } from "../../../src/log/log-writer.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import {
   batchBaseOffset,
@@ -33,7 +33,7 @@ import {
   storedBytes,
 } from "./harness.ts";
 
-/** A log machine throws before it breaks a rule; only facts from elsewhere can try. */
+/** A log throws before it breaks a rule; only facts from elsewhere can try. */
 function batchAt(baseOffset: number, leaderEpoch = 0): Uint8Array {
   const batch = batchOf();
   setBaseOffset(batch, 0, baseOffset);
@@ -117,12 +117,12 @@ describe("order and durability", () => {
       { append: batchOf(), leaderEpoch: -1 },
     ]);
     expect(replies).toMatchObject([{ errorCode: 0 }, { errorCode: 0 }]);
-    expect(log.machine.checkLeaderEpoch(4)).toBe(74);
-    log.machine.becomeLeader(6);
-    expect(log.machine.checkLeaderEpoch(5)).toBe(74);
-    expect(log.machine.checkLeaderEpoch(6)).toBe(0);
-    log.machine.becomeLeader(3);
-    expect(log.machine.leaderEpoch).toBe(6);
+    expect(log.machine.replica.checkLeaderEpoch(4)).toBe(74);
+    log.becomeLeader(6);
+    expect(log.machine.replica.checkLeaderEpoch(5)).toBe(74);
+    expect(log.machine.replica.checkLeaderEpoch(6)).toBe(0);
+    log.becomeLeader(3);
+    expect(log.leaderEpoch).toBe(6);
   });
 
   test("LOG3: what a turn replied is in the facts of that turn, and they are stored together", () => {
@@ -247,10 +247,12 @@ describe("order and durability", () => {
     const log = new LogHarness();
     log.append(batchOf({ records: 5 }));
     log.deleteRecords(3);
-    const recovered = PartitionLog.recover(log.store).log;
-    // The chunk says that all of it was committed when it was stored.
-    expect(recovered.highWatermark).toBe(5);
-    expect(recovered.logStartOffset).toBe(3);
+    const recover = (): PartitionLog => PartitionLog.recover(log.store).log;
+    // What was deleted was committed.
+    expect([recover().logStartOffset, recover().highWatermark]).toEqual([3, 3]);
+    log.append(batchOf());
+    // The next chunk says what was committed when it was stored.
+    expect([recover().logStartOffset, recover().highWatermark]).toEqual([3, 5]);
   });
 });
 
@@ -294,7 +296,13 @@ describe("segments and bytes", () => {
   test("LOG6: a segment wholly below the log start goes, the active one when the next begins", () => {
     const log = new PartitionLog();
     const append = (offset: number, segmentBase: number): void => {
-      log.apply({ kind: "batch", batch: batchAt(offset), segmentBase, appendedAtMs: NOW });
+      log.apply({
+        kind: "batch",
+        batch: batchAt(offset),
+        segmentBase,
+        appendedAtMs: NOW,
+        incarnation: 0,
+      });
       log.advanceHighWatermark(log.logEndOffset);
     };
     const bases = (): number[] => log.segments.map(({ baseOffset }) => baseOffset);

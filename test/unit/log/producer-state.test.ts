@@ -184,13 +184,13 @@ describe("forgetting", () => {
     expect(PRODUCER_IDS_PER_PARTITION_MAX).toBe(10_000);
     const states = new ProducerStates();
     for (let id = 0; id < PRODUCER_IDS_PER_PARTITION_MAX; id++) {
-      states.append(NOW + id, id, 0, 0, id, 0);
+      states.append(NOW + id, id, 0, 0, id, 0, 0);
     }
     const now = NOW + PRODUCER_IDS_PER_PARTITION_MAX;
     // Used again, so 1 is the oldest.
-    states.append(now, 0, 0, 1, 10_000, 0);
+    states.append(now, 0, 0, 1, 10_000, 0, 0);
     expect(states.size).toBe(PRODUCER_IDS_PER_PARTITION_MAX);
-    states.append(now, 77_777, 0, 0, 10_001, 0);
+    states.append(now, 77_777, 0, 0, 10_001, 0, 0);
     expect(states.size).toBe(PRODUCER_IDS_PER_PARTITION_MAX);
     expect(states.check(now, 1, 0, 5, 0)).toEqual({ kind: "append" });
     expect(states.check(now, 2, 0, 5, 0)).toMatchObject({ kind: "refused", errorCode: 45 });

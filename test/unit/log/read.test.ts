@@ -142,7 +142,7 @@ describe("by timestamp", () => {
   test("LOG33: the first record that is not older, within a batch, with its epoch", () => {
     const log = new LogHarness(undefined, 3);
     log.append(batchOf({ records: [10, 20, 30] }));
-    log.machine.becomeLeader(4);
+    log.becomeLeader(4);
     log.append(batchOf({ records: [25, 40], compression: 4 }));
     expect(find(log, 0)).toEqual({ errorCode: 0, offset: 0, timestamp: 10, leaderEpoch: 3 });
     expect(find(log, 11)).toMatchObject({ offset: 1, timestamp: 20 });
@@ -204,7 +204,7 @@ describe("specials", () => {
       const log = new LogHarness(undefined, 3);
       expect(find(log, special)).toEqual({ ...NONE, offset: 0 });
       log.append(batchOf({ records: 4 }));
-      log.machine.becomeLeader(5);
+      log.becomeLeader(5);
       log.append(batchOf({ records: 4 }));
       expect(find(log, special)).toEqual({ ...NONE, offset: 0, leaderEpoch: 3 });
       log.deleteRecords(2);

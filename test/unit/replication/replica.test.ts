@@ -67,6 +67,26 @@ describe("turns", () => {
     }
   });
 
+  test("REP50: a partition of one replica has no deadline and stores nothing by itself", () => {
+    const node = new Node(1);
+    node.done({ kind: "catalogue", partition: { ...ROW, replicas: [1], isr: [1] } });
+    for (const alone of [node, node.restart()]) {
+      expect(alone.replica.deadline()).toBe(Infinity);
+      expect(errorsOf(alone.done(append(), append(1, 1)))).toEqual([
+        ErrorCode.NONE,
+        ErrorCode.NONE,
+      ]);
+      expect(alone.replica.deadline()).toBe(Infinity);
+      alone.nowMs += 10 * alone.config.quietMs;
+      const { facts, messages, early } = alone.done({ kind: "tick" });
+      expect([facts, messages, early]).toEqual([[], [], []]);
+      expect(alone.replica.deadline()).toBe(Infinity);
+      // And all the same it wakes with everything committed.
+      expect(alone.restart().log.highWatermark).toBe(2);
+      expect(alone.restart().replica.deadline()).toBe(Infinity);
+    }
+  });
+
   test("REP2: a partition with one replica stores no incarnation", () => {
     const node = new Node(1);
     node.done({ kind: "catalogue", partition: { ...ROW, replicas: [1], isr: [1] } });
