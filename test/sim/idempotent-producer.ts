@@ -6,7 +6,7 @@
 import { utf8Encode } from "../../src/lib/bytes.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import { encodeRecordBatch } from "../../src/protocol/record-batch.ts";
-import type { SimPartition } from "./partition-object.ts";
+import type { SimReplica } from "./cluster/replica-object.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface Network {
@@ -19,6 +19,8 @@ export interface Network {
 interface Batch {
   readonly sequence: number;
   readonly count: number;
+  /** Where there is one replica both mean: when it is durable. */
+  readonly acks: 1 | -1;
   acked: { baseOffset: number } | null;
 }
 
@@ -30,10 +32,10 @@ export class SimProducer {
   readonly batches: Batch[] = [];
   readonly violations: string[] = [];
   readonly #world: Scheduler;
-  readonly #partition: SimPartition;
+  readonly #partition: SimReplica;
   readonly #network: Network;
 
-  constructor(world: Scheduler, partition: SimPartition, network: Network, producerId: number) {
+  constructor(world: Scheduler, partition: SimReplica, network: Network, producerId: number) {
     this.#world = world;
     this.#partition = partition;
     this.#network = network;
@@ -45,7 +47,8 @@ export class SimProducer {
     let sequence = 0;
     for (let i = 0; i < batches; i++) {
       const count = 1 + this.#world.random.int(4);
-      this.batches.push({ sequence, count, acked: null });
+      const acks = this.#world.random.bool(0.5) ? -1 : 1;
+      this.batches.push({ sequence, count, acks, acked: null });
       sequence += count;
     }
     this.#fill();
@@ -91,10 +94,11 @@ export class SimProducer {
       producerEpoch: 0,
       baseSequence: batch.sequence,
     });
+    const append = { kind: "append", batch: bytes, acks: batch.acks, leaderEpoch: 0 } as const;
     this.#partition.ask(
-      (to) => ({ kind: "append", to, batch: bytes, leaderEpoch: 0, logAppendTime: false }),
+      (to) => ({ ...append, to, timeoutMs: TIMEOUT_MS, logAppendTime: false }),
       (reply) => {
-        if (this.#world.random.bool(this.#network.drop) || reply.kind !== "append") return;
+        if (this.#world.random.bool(this.#network.drop) || reply?.kind !== "append") return;
         const { errorCode, baseOffset } = reply;
         this.#world.after(this.#world.random.int(this.#network.maxDelayMs), () =>
           this.#answered(batch, errorCode, baseOffset),

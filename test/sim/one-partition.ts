@@ -1,9 +1,17 @@
-/** One partition under evictions, lost turns and retries: chaos, then heal, then the checks. */
+/**
+ * One partition with one replica under evictions, lost turns and retries: chaos, then heal, then the
+ * checks. The same object as in the cluster; what differs is that nobody else has a copy.
+ */
 import { utf8Decode } from "../../src/lib/bytes.ts";
 import { decodeRecordBatch, iterateBatches } from "../../src/protocol/record-batch.ts";
+import { REPLICA_CONFIG_DEFAULT } from "../../src/replication/config.ts";
+import { SimCatalogue } from "./cluster/catalogue.ts";
+import { Checker } from "./cluster/checker.ts";
+import { SimNetwork } from "./cluster/network.ts";
+import type { PlantedBug } from "./cluster/planted-bugs.ts";
+import { SimReplica, type Surroundings } from "./cluster/replica-object.ts";
 import { type Network, SimProducer } from "./idempotent-producer.ts";
-import { type PlantedBugs, SimPartition } from "./partition-object.ts";
-import { Scheduler } from "./scheduler.ts";
+import { EPOCH_MS, Scheduler } from "./scheduler.ts";
 
 export interface Outcome {
   readonly seed: number;
@@ -15,14 +23,21 @@ export interface Outcome {
 const CHAOS_MS = 3_000;
 /** After healing, everything must be acknowledged within this time. */
 const HEAL_MS = 20_000;
-const FOREVER = 1 << 28;
+/** To read its row and store that it leads. */
+const START_MS = 200;
+const BROKER = 1;
 
-export function simulateOnePartition(seed: number, bugs: PlantedBugs = {}): Outcome {
+export function simulateOnePartition(seed: number, bug: PlantedBug | null = null): Outcome {
   const world = new Scheduler(seed);
   const { random } = world;
-  const partition = new SimPartition(world, bugs);
+  const around = surroundings(world, bug);
+  const { checker, faults } = around;
+  const partition = new SimReplica(BROKER, around);
+  around.replicas.set(BROKER, partition);
+  partition.tell({ kind: "tick" });
+  world.runUntil(EPOCH_MS + START_MS);
   const network: Network = { drop: 0.15, double: 0.1, maxDelayMs: 5 + random.int(150) };
-  partition.lostReplies = 0.05;
+  faults.loseReplies = 0.05;
   const producers = Array.from(
     { length: 1 + random.int(3) },
     (_, i) => new SimProducer(world, partition, network, 1000 + i),
@@ -32,7 +47,7 @@ export function simulateOnePartition(seed: number, bugs: PlantedBugs = {}): Outc
   reader.start();
 
   const crashes = (): void => {
-    if (world.nowMs >= 1_700_000_000_000 + CHAOS_MS) return;
+    if (world.nowMs >= EPOCH_MS + START_MS + CHAOS_MS) return;
     partition.crash("at random");
     world.after(20 + random.int(400), crashes);
   };
@@ -40,7 +55,7 @@ export function simulateOnePartition(seed: number, bugs: PlantedBugs = {}): Outc
   world.runUntil(world.nowMs + CHAOS_MS);
   network.drop = 0;
   network.double = 0;
-  partition.lostReplies = 0;
+  faults.loseReplies = 0;
   world.note("heal");
   world.runUntil(world.nowMs + HEAL_MS);
 
@@ -48,8 +63,24 @@ export function simulateOnePartition(seed: number, bugs: PlantedBugs = {}): Outc
     ...producers.flatMap((producer) => producer.violations),
     ...reader.violations,
     ...check(partition, producers, reader),
+    ...checker.violations,
   ];
-  return { seed, violations, trace: world.trace, records: partition.log.logEndOffset };
+  const records = partition.replica.log.logEndOffset;
+  return { seed, violations, trace: world.trace, records };
+}
+
+function surroundings(world: Scheduler, bug: PlantedBug | null): Surroundings {
+  const network = new SimNetwork(world);
+  return {
+    world,
+    network,
+    catalogue: new SimCatalogue(world, network, [BROKER]),
+    checker: new Checker(false),
+    config: REPLICA_CONFIG_DEFAULT,
+    bug,
+    replicas: new Map(),
+    faults: { dropAlarm: 0, lateAlarmMs: 0, loseReplies: 0, skewMs: 0 },
+  };
 }
 
 /** Polls throughout: what it saw once must be there, at that offset, for ever. */
@@ -57,18 +88,20 @@ class Reader {
   readonly seen = new Map<number, string>();
   readonly violations: string[] = [];
   readonly #world: Scheduler;
-  readonly #partition: SimPartition;
+  readonly #partition: SimReplica;
   #next = 0;
   #highWatermark = 0;
 
-  constructor(world: Scheduler, partition: SimPartition) {
+  constructor(world: Scheduler, partition: SimReplica) {
     this.#world = world;
     this.#partition = partition;
   }
 
   start(): void {
     this.#world.after(50 + this.#world.random.int(100), () => {
-      this.#partition.read(this.#next, 200, (bytes, highWatermark) => {
+      this.#partition.read(this.#next, (answer) => {
+        if (answer === null) return;
+        const { bytes, highWatermark } = answer;
         if (highWatermark < this.#highWatermark) {
           this.violations.push(`high watermark ${this.#highWatermark}, then ${highWatermark}`);
         }
@@ -95,22 +128,24 @@ function recordsOf(bytes: Uint8Array): [offset: number, id: string][] {
   return found;
 }
 
-function check(
-  partition: SimPartition,
-  producers: readonly SimProducer[],
-  reader: Reader,
-): string[] {
+function check(partition: SimReplica, producers: readonly SimProducer[], reader: Reader): string[] {
   const violations: string[] = [];
   // What recovery makes of the durable bytes alone.
   partition.crash("to check what is durable");
   const log: string[] = [];
-  partition.read(0, FOREVER, (bytes) => {
-    for (const [offset, id] of recordsOf(bytes)) {
-      if (offset !== log.length)
+  const { logEndOffset, highWatermark } = partition.replica.log;
+  if (highWatermark !== logEndOffset) {
+    violations.push(`${highWatermark} of ${logEndOffset} are committed, with nobody to wait for`);
+  }
+  for (const chunk of partition.store.chunksFrom(0)) {
+    for (const [offset, id] of recordsOf(chunk.data)) {
+      if (offset !== log.length) {
         violations.push(`a gap: offset ${offset} follows ${log.length - 1}`);
+      }
       log.push(id);
     }
-  });
+  }
+  if (partition.replica.deadline() !== Infinity) violations.push("a lone replica wants a tick");
   for (const producer of producers) {
     if (!producer.done) violations.push(`producer ${producer.producerId} did not get through`);
     const own = log.filter((id) => id.startsWith(`${producer.producerId}:`));

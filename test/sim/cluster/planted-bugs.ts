@@ -10,7 +10,26 @@ export interface PlantedBug {
   readonly forgetProducers?: boolean;
   /** The first turn of a life sends before its incarnation is stored. */
   readonly everythingEarly?: boolean;
+  /** Replies leave before the write under them is durable. */
+  readonly repliesEarly?: boolean;
+  /** Recovery forgets who wrote what. */
+  readonly forgetProducersOnWaking?: boolean;
 }
+
+const OWN_LOG_NOT_DURABLE: PlantedBug = {
+  name: "the leader's own log counts before it is durable",
+  rules: {
+    highWatermarkOf: (view) =>
+      REPLICA_RULES.highWatermarkOf({ ...view, durableEnd: view.logEndOffset }),
+  },
+};
+
+/** What a partition with one replica can get wrong too. */
+export const LONE_BUGS: readonly PlantedBug[] = [
+  { name: "a reply before the write is durable", repliesEarly: true },
+  { name: "producer state lost in recovery", forgetProducersOnWaking: true },
+  OWN_LOG_NOT_DURABLE,
+];
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
@@ -37,13 +56,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       sameTerm: (a, b) => a !== null && b !== null && a.leaderEpoch === b.leaderEpoch,
     },
   },
-  {
-    name: "the leader's own log counts before it is durable",
-    rules: {
-      highWatermarkOf: (view) =>
-        REPLICA_RULES.highWatermarkOf({ ...view, durableEnd: view.logEndOffset }),
-    },
-  },
+  OWN_LOG_NOT_DURABLE,
   {
     name: "an ISR change counts before the catalogue has made it",
     rules: {

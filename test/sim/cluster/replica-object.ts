@@ -153,6 +153,7 @@ export class SimReplica {
     const { config, bug, faults, world } = this.#around;
     const store = this.#durable.copy();
     const { log, replayed } = PartitionLog.recover(store);
+    if (bug?.forgetProducersOnWaking === true) log.producers = new ProducerStates();
     const stored = store.replicaState();
     const replica = new Replica({
       brokerId: this.brokerId,
@@ -200,6 +201,7 @@ export class SimReplica {
     this.#send(out.early);
     if (this.#around.bug?.everythingEarly === true) this.#send(out.messages.splice(0));
     this.#reply(out.ready);
+    if (this.#around.bug?.repliesEarly === true) this.#reply(out.replies.splice(0));
     if (life !== this.#life) return;
     this.#moveAlarm(live.replica.deadline());
     if (out.facts.length === 0) this.#finish(out);
