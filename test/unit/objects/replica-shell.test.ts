@@ -1,0 +1,499 @@
+/** The shell's promises, on a platform that is told when to be durable and when to fail. */
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ReplyTo } from "../../../src/machine/machine.ts";
+import { ReplicaShell } from "../../../src/objects/replica-shell.ts";
+import type {
+  ReplicaEffects,
+  ReplicaInput,
+  ReplicaMessage,
+  ReplicaPosition,
+  ReplicaReply,
+} from "../../../src/replication/messages.ts";
+import type { Replica } from "../../../src/replication/replica.ts";
+
+type Act = (out: ReplicaEffects, to: ReplyTo) => void;
+
+/** Names, for what has only a number. */
+const NAMES = "abcdefgh";
+const nameOf = (number: number): string => NAMES[number] ?? "?";
+const numberOf = (name: string): number => NAMES.indexOf(name);
+
+function replyOf(name: string): ReplicaReply {
+  return { kind: "deleteRecords", errorCode: 0, lowWatermark: numberOf(name) };
+}
+
+function messageOf(name: string): ReplicaMessage {
+  const next = { leader: 1, leaderEpoch: 0, replicas: [1], isr: [1] };
+  return { kind: "changeIsr", attempt: numberOf(name), expectedPartitionEpoch: 0, next };
+}
+
+/** Does in a turn what the test says, and writes down what it is told. */
+class ScriptedReplica implements Pick<Replica, "step" | "endTurn" | "position" | "deadline"> {
+  due = Infinity;
+  /** What each turn was told. */
+  readonly turns: string[][] = [];
+  readonly times: number[][] = [];
+  readonly acts = new Map<number, Act>();
+  readonly callers = new Map<string, ReplyTo>();
+  atEnd: ((out: ReplicaEffects) => void) | null = null;
+  #told: string[] = [];
+  #times: number[] = [];
+
+  step(nowMs: number, input: ReplicaInput, out: ReplicaEffects): void {
+    this.#times.push(nowMs);
+    if (input.kind === "deleteRecords") {
+      this.#told.push(nameOf(input.offset));
+      this.callers.set(nameOf(input.offset), input.to);
+      this.acts.get(input.offset)?.(out, input.to);
+    } else if (input.kind === "durable") {
+      this.#told.push(`durable to ${input.logEndOffset}`);
+    } else if (input.kind === "isrChanged") {
+      this.#told.push(`outcome of ${nameOf(input.attempt)}`);
+    } else {
+      this.#told.push(input.kind);
+    }
+  }
+
+  endTurn(nowMs: number, out: ReplicaEffects): void {
+    this.times.push([...this.#times, nowMs]);
+    this.turns.push(this.#told);
+    this.#told = [];
+    this.#times = [];
+    this.atEnd?.(out);
+  }
+
+  /** The log ends where as many turns have ended. */
+  position(): ReplicaPosition {
+    return { leaderEpoch: 3, incarnation: 1, logEndOffset: this.turns.length };
+  }
+
+  deadline(): number {
+    return this.due;
+  }
+}
+
+/** What a Durable Object's state does, as far as the shell asks, written down in order. */
+class Platform {
+  readonly events: string[] = [];
+  readonly replica = new ScriptedReplica();
+  readonly shell: ReplicaShell;
+  /** One for each write that is not durable yet, and for each send without an outcome. */
+  readonly writes: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  readonly sends = new Map<string, (outcome: ReplicaInput) => void>();
+  storeFails: Error | null = null;
+
+  constructor() {
+    const storage = {
+      transactionSync: (run: () => void) => {
+        this.events.push("begin");
+        run();
+        this.events.push("commit");
+      },
+      sync: () => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        this.writes.push({ resolve, reject });
+        return promise;
+      },
+      setAlarm: async (at: number) => {
+        this.events.push(`alarm at ${at}`);
+      },
+    };
+    const abort = (reason: string): void => {
+      this.events.push(`abort: ${reason}`);
+    };
+    const ctx = { storage, abort } as unknown as DurableObjectState;
+    this.shell = new ReplicaShell(ctx, this.replica as unknown as Replica, {
+      store: (facts) => {
+        if (this.storeFails !== null) throw this.storeFails;
+        const names = facts.map((fact) => ("offset" in fact ? nameOf(fact.offset) : fact.kind));
+        this.events.push(`store ${names.join(" ")}`);
+      },
+      send: (message) => {
+        const name = message.kind === "changeIsr" ? nameOf(message.attempt) : message.kind;
+        this.events.push(`send ${name}`);
+        return new Promise((resolve) => this.sends.set(name, resolve));
+      },
+      afterTurn: () => {
+        this.events.push("after");
+      },
+    });
+  }
+
+  /** Asks under that name; without an act it is stored and answered in its turn. */
+  ask(name: string, act: Act = stored(name)): void {
+    const number = numberOf(name);
+    this.replica.acts.set(number, act);
+    this.shell
+      .ask((to) => ({ kind: "deleteRecords", to, offset: number, timeoutMs: 1_000 }))
+      .then(
+        (reply) => {
+          const answer = reply.kind === "deleteRecords" ? nameOf(reply.lowWatermark) : reply.kind;
+          this.events.push(`reply ${answer} to ${name}`);
+        },
+        (error: unknown) => this.events.push(`refused ${name}: ${error}`),
+      );
+  }
+
+  /** The oldest write is durable. */
+  async durable(): Promise<void> {
+    this.writes.shift()?.resolve();
+    await settled();
+  }
+
+  async outcome(name: string): Promise<void> {
+    const attempt = numberOf(name);
+    this.sends.get(name)?.({ kind: "isrChanged", attempt, outcome: "done" });
+    await settled();
+  }
+
+  /** The events since the last call. */
+  async take(): Promise<string[]> {
+    await settled();
+    return this.events.splice(0);
+  }
+}
+
+const stored =
+  (name: string): Act =>
+  (out, to) => {
+    out.facts.push({ kind: "trim", offset: numberOf(name) });
+    out.replies.push({ to, reply: replyOf(name) });
+  };
+const answeredAtOnce =
+  (name: string): Act =>
+  (out, to) => {
+    out.replies.push({ to, reply: replyOf(name) });
+  };
+/** Waits for a later turn, as acks=all waits for the high watermark. */
+const waiting: Act = () => undefined;
+
+/** Lets every promise that can go on do so. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_700_000_000_000 });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a turn", () => {
+  test("LOG3: early sends and ready replies, the store, and once that is durable the rest", async () => {
+    const platform = new Platform();
+    platform.ask("a", waiting);
+    expect(await platform.take()).toEqual(["after"]);
+    platform.ask("b", (out, to) => {
+      // The lists decide, not the order in which they were filled.
+      out.replies.push({ to, reply: replyOf("b") });
+      out.messages.push(messageOf("d"));
+      out.facts.push({ kind: "trim", offset: numberOf("b") });
+      const first = platform.replica.callers.get("a") ?? -1;
+      out.ready.push({ to: first, reply: replyOf("a") });
+      out.early.push(messageOf("c"));
+    });
+    expect(await platform.take()).toEqual([
+      "send c",
+      ...["begin", "store b", "commit"],
+      "reply a to a",
+    ]);
+    await platform.durable();
+    expect(await platform.take()).toEqual(["send d", "after", "reply b to b", "after"]);
+    expect(platform.replica.turns).toEqual([["a"], ["b"], ["durable to 2"]]);
+  });
+
+  test("what the end of the turn adds is sent, stored and answered like the rest", async () => {
+    const platform = new Platform();
+    platform.ask("a", waiting);
+    platform.replica.atEnd = (out) => {
+      platform.replica.atEnd = null;
+      out.early.push(messageOf("b"));
+      out.facts.push({ kind: "trim", offset: numberOf("c") });
+      out.replies.push({ to: platform.replica.callers.get("a") ?? -1, reply: replyOf("a") });
+    };
+    platform.ask("d", waiting);
+    expect(await platform.take()).toEqual(["after", "send b", "begin", "store c", "commit"]);
+    await platform.durable();
+    expect(await platform.take()).toEqual(["after", "reply a to a", "after"]);
+  });
+
+  test("LOG1 LOG3: what comes while a write is on its way shares the next turn, in order", async () => {
+    const platform = new Platform();
+    for (const name of ["a", "b", "c", "d"]) platform.ask(name);
+    expect(await platform.take()).toEqual(["begin", "store a", "commit"]);
+    vi.setSystemTime(Date.now() + 7);
+    await platform.durable();
+    expect(await platform.take()).toEqual([
+      ...["after", "reply a to a"],
+      ...["begin", "store b c d", "commit"],
+    ]);
+    platform.ask("e");
+    expect(await platform.take()).toEqual([]);
+    await platform.durable();
+    expect(await platform.take()).toEqual([
+      ...["after", "reply b to b", "reply c to c", "reply d to d"],
+      ...["begin", "store e", "commit"],
+    ]);
+    await platform.durable();
+    expect(await platform.take()).toEqual(["after", "reply e to e", "after"]);
+    expect(platform.replica.turns).toEqual([
+      ["a"],
+      ["durable to 1", "b", "c", "d"],
+      ["durable to 2", "e"],
+      ["durable to 3"],
+    ]);
+    // The clock is read once a turn.
+    const [first, second] = platform.replica.times.map((times) => [...new Set(times)]);
+    expect(first).toHaveLength(1);
+    expect(second).toEqual([(first?.[0] ?? 0) + 7]);
+  });
+
+  test("REP20: the position handed back is the one after the turn that was stored", async () => {
+    const platform = new Platform();
+    platform.ask("a");
+    await settled();
+    platform.ask("b", answeredAtOnce("b"));
+    expect(platform.replica.turns).toEqual([["a"]]);
+    await platform.durable();
+    expect(platform.replica.turns).toEqual([["a"], ["durable to 1", "b"]]);
+    // Nothing was stored in the second: there is nothing to say about it.
+    expect(platform.writes).toEqual([]);
+  });
+
+  test("without facts it writes nothing and waits for nothing", async () => {
+    const platform = new Platform();
+    platform.ask("a", (out, to) => {
+      out.messages.push(messageOf("b"));
+      out.replies.push({ to, reply: replyOf("a") });
+    });
+    expect(await platform.take()).toEqual(["send b", "after", "reply a to a"]);
+    expect(platform.writes).toEqual([]);
+    expect(platform.replica.turns).toEqual([["a"]]);
+  });
+
+  test("an input that nobody waits for takes part, and no reply goes astray", async () => {
+    const platform = new Platform();
+    platform.ask("a");
+    platform.shell.tell({ kind: "nudge" });
+    platform.ask("b");
+    await platform.durable();
+    await platform.durable();
+    expect((await platform.take()).filter((event) => event.startsWith("reply"))).toEqual([
+      ...["reply a to a", "reply b to b"],
+    ]);
+    expect(platform.replica.turns[1]).toEqual(["durable to 1", "nudge", "b"]);
+  });
+
+  test("the outcome of a send is an input, also while a write is on its way", async () => {
+    const platform = new Platform();
+    platform.ask("a", (out, to) => {
+      stored("a")(out, to);
+      out.early.push(messageOf("b"));
+      out.messages.push(messageOf("c"));
+    });
+    await platform.outcome("b");
+    expect(platform.replica.turns).toEqual([["a"]]);
+    await platform.durable();
+    expect(platform.replica.turns).toEqual([["a"], ["durable to 1", "outcome of b"]]);
+    await platform.outcome("c");
+    expect(platform.replica.turns[2]).toEqual(["outcome of c"]);
+  });
+});
+
+describe("a turn that fails", () => {
+  /** One waits from an earlier turn, one for the write on its way, two for the next turn. */
+  async function busy(): Promise<Platform> {
+    const platform = new Platform();
+    platform.ask("a", waiting);
+    await settled();
+    platform.ask("b");
+    platform.ask("c");
+    platform.ask("d");
+    await settled();
+    platform.events.length = 0;
+    return platform;
+  }
+
+  test("LOG3: a store that throws ends the object: all are refused, none is answered", async () => {
+    const platform = await busy();
+    platform.storeFails = new Error("the disk is full");
+    await platform.durable();
+    expect(await platform.take()).toEqual([
+      ...["after", "reply b to b"],
+      ...["begin", "abort: the disk is full"],
+      ...["a", "c", "d"].map((name) => `refused ${name}: Error: the disk is full`),
+    ]);
+    platform.ask("e");
+    platform.shell.tell({ kind: "nudge" });
+    expect(await platform.take()).toEqual(["refused e: Error: the disk is full"]);
+    expect(platform.replica.turns).toHaveLength(3);
+  });
+
+  test("LOG3: a write that does not become durable refuses the turn and all who wait", async () => {
+    const platform = await busy();
+    platform.writes.shift()?.reject(new Error("the write was lost"));
+    expect(await platform.take()).toEqual([
+      "abort: the write was lost",
+      ...["a", "b", "c", "d"].map((name) => `refused ${name}: Error: the write was lost`),
+    ]);
+    expect(platform.replica.turns).toEqual([["a"], ["b"]]);
+  });
+
+  test("LOG3: what was to be sent after the write is not, and an outcome changes nothing", async () => {
+    const platform = new Platform();
+    platform.ask("a", (out, to) => {
+      stored("a")(out, to);
+      out.early.push(messageOf("b"));
+      out.messages.push(messageOf("c"));
+    });
+    await settled();
+    platform.writes.shift()?.reject(new Error("the write was lost"));
+    await platform.outcome("b");
+    expect((await platform.take()).filter((event) => event.startsWith("send"))).toEqual(["send b"]);
+    expect(platform.replica.turns).toEqual([["a"]]);
+  });
+
+  test.each(["step", "endTurn"])("a machine that throws in %s does the same", async (where) => {
+    const platform = await busy();
+    await platform.durable();
+    const fail = (): never => {
+      throw new Error("a broken invariant");
+    };
+    if (where === "step") platform.ask("e", fail);
+    else platform.replica.atEnd = fail;
+    await platform.durable();
+    expect((await platform.take()).slice(-2 - (where === "step" ? 1 : 0))).toEqual([
+      "abort: a broken invariant",
+      "refused a: Error: a broken invariant",
+      ...(where === "step" ? ["refused e: Error: a broken invariant"] : []),
+    ]);
+  });
+});
+
+describe("a closed shell", () => {
+  test("refuses all who wait and what comes, and the turn on its way ends in silence", async () => {
+    const platform = new Platform();
+    platform.ask("a", (out, to) => {
+      stored("a")(out, to);
+      out.messages.push(messageOf("h"));
+    });
+    platform.ask("b");
+    await settled();
+    platform.shell.close("the partition was deleted");
+    platform.ask("c");
+    platform.shell.tell({ kind: "nudge" });
+    await platform.durable();
+    expect((await platform.take()).slice(3)).toEqual(
+      ["a", "b", "c"].map((name) => `refused ${name}: Error: the partition was deleted`),
+    );
+    expect(platform.replica.turns).toEqual([["a"]]);
+  });
+
+  test("does not abort the object over a write that then fails", async () => {
+    const platform = new Platform();
+    platform.ask("a");
+    await settled();
+    platform.shell.close("the partition was deleted");
+    platform.writes.shift()?.reject(new Error("there is no table"));
+    expect((await platform.take()).slice(3)).toEqual([
+      "refused a: Error: the partition was deleted",
+    ]);
+  });
+
+  test("keeps no timer", async () => {
+    const platform = new Platform();
+    platform.replica.due = Date.now() + 50;
+    platform.ask("a", waiting);
+    await settled();
+    expect(vi.getTimerCount()).toBe(1);
+    platform.shell.close("the partition was deleted");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("deadlines", () => {
+  const alarmsOf = async (platform: Platform): Promise<string[]> =>
+    (await platform.take()).filter((event) => event.startsWith("alarm"));
+
+  test("nobody waits: an alarm, not in the past, and only moved forward", async () => {
+    const platform = new Platform();
+    const soon = Date.now() + 60_000;
+    const alarms = (due: number): Promise<string[]> => {
+      platform.replica.due = due;
+      platform.ask("a", answeredAtOnce("a"));
+      return alarmsOf(platform);
+    };
+    expect(await alarms(Infinity)).toEqual([]);
+    expect(await alarms(soon)).toEqual([`alarm at ${soon}`]);
+    expect(await alarms(soon)).toEqual([]);
+    expect(await alarms(soon + 5)).toEqual([]);
+    expect(await alarms(soon - 5)).toEqual([`alarm at ${soon - 5}`]);
+    expect(await alarms(0)).toEqual([`alarm at ${Date.now()}`]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("an alarm that went off is a tick, after which the next one is set", async () => {
+    const platform = new Platform();
+    const soon = Date.now() + 1_000;
+    platform.replica.due = soon;
+    platform.shell.tell({ kind: "nudge" });
+    expect(await alarmsOf(platform)).toEqual([`alarm at ${soon}`]);
+    vi.setSystemTime(soon);
+    platform.replica.due = soon + 2_000;
+    platform.shell.alarm();
+    expect(await alarmsOf(platform)).toEqual([`alarm at ${soon + 2_000}`]);
+    expect(platform.replica.turns).toEqual([["nudge"], ["tick"]]);
+  });
+
+  test("somebody waits: a timer, which costs no row, moved only forward", async () => {
+    const platform = new Platform();
+    platform.replica.due = Date.now() + 500;
+    platform.ask("a", waiting);
+    await settled();
+    platform.replica.due = Date.now() + 100;
+    platform.ask("b", waiting);
+    await settled();
+    platform.replica.due = Date.now() + 300;
+    platform.ask("c", waiting);
+    await settled();
+    expect(await alarmsOf(platform)).toEqual([]);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(99);
+    await settled();
+    expect(platform.replica.turns).toHaveLength(3);
+    platform.replica.due = Infinity;
+    vi.advanceTimersByTime(1);
+    await settled();
+    expect(platform.replica.turns[3]).toEqual(["tick"]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("a send under way counts as somebody; when all is done the timer gives way to an alarm", async () => {
+    const platform = new Platform();
+    const due = Date.now() + 500;
+    platform.replica.due = due;
+    platform.ask("a", (out, to) => {
+      answeredAtOnce("a")(out, to);
+      out.messages.push(messageOf("b"));
+    });
+    expect(await alarmsOf(platform)).toEqual([]);
+    expect(vi.getTimerCount()).toBe(1);
+    await platform.outcome("b");
+    expect(await alarmsOf(platform)).toEqual([`alarm at ${due}`]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("nothing is due any more: the timer goes", async () => {
+    const platform = new Platform();
+    platform.replica.due = Date.now() + 500;
+    platform.ask("a", waiting);
+    await settled();
+    expect(vi.getTimerCount()).toBe(1);
+    platform.replica.due = Infinity;
+    platform.ask("b", waiting);
+    expect(await alarmsOf(platform)).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
