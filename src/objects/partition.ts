@@ -51,6 +51,8 @@ export class Partition extends DurableObject<Env> {
   #host: ReplicaHost | null = null;
   #opening: Promise<ReplicaHost | null> | null = null;
   #inFlightBytes = 0;
+  /** Calls that a partition under load gets: what the platform bills as requests. */
+  #requests = 0;
   /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
   #destroyed = 0;
 
@@ -68,6 +70,7 @@ export class Partition extends DurableObject<Env> {
   }
 
   async append(request: AppendRequest): Promise<AppendResult> {
+    this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
     if (host === null) return REFUSED_APPEND;
     const { batch } = request;
@@ -90,6 +93,7 @@ export class Partition extends DurableObject<Env> {
 
   /** Leader → follower. Null: this replica is not in the catalogue (any more). */
   async replicate(request: ReplicateRequest): Promise<ReplicateReply | null> {
+    this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
     if (host === null || (await this.#isFenced())) return null;
     const reply = await this.#ask(host, (to) => ({ kind: "replicate", to, request }));
@@ -184,10 +188,23 @@ export class Partition extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  /** What the object has cost since it woke, for the bench and for metrics. */
-  async stats(): Promise<{ rowsWritten: number; inFlightBytes: number }> {
+  /**
+   * Ends this instance in the middle of whatever it does, as the platform may at any time: for tests.
+   * No route leads here.
+   */
+  async crash(): Promise<void> {
+    this.ctx.abort("the object was told to crash");
+  }
+
+  /**
+   * What the object has cost since it woke, for the bench and for metrics: rows (a set alarm is
+   * one), and requests (produces, copies and alarms).
+   */
+  async stats(): Promise<{ rowsWritten: number; requests: number; inFlightBytes: number }> {
+    const host = this.#host;
     return {
-      rowsWritten: this.#host?.store.rowsWritten() ?? 0,
+      rowsWritten: host === null ? 0 : host.store.rowsWritten() + host.shell.alarmsSet,
+      requests: this.#requests,
       inFlightBytes: this.#inFlightBytes,
     };
   }
@@ -211,6 +228,7 @@ export class Partition extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
+    this.#requests++;
     const host = this.#host;
     if (host === null) return;
     host.shell.alarm();

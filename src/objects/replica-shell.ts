@@ -41,12 +41,17 @@ export class ReplicaShell {
   #running = false;
   #closed: Error | null = null;
   #alarmAt = Infinity;
+  #alarmsSet = 0;
   #timer: { readonly at: number; readonly id: ReturnType<typeof setTimeout> } | null = null;
 
   constructor(ctx: DurableObjectState, replica: Replica, hooks: ReplicaShellHooks) {
     this.#ctx = ctx;
     this.#replica = replica;
     this.#hooks = hooks;
+  }
+
+  get alarmsSet(): number {
+    return this.#alarmsSet;
   }
 
   /** Hands an input to the machine; `make` gets the name under which its reply comes back. */
@@ -165,6 +170,7 @@ export class ReplicaShell {
     this.#stopTimer();
     if (this.#alarmAt <= at) return;
     this.#alarmAt = at;
+    this.#alarmsSet++;
     void this.#ctx.storage.setAlarm(at);
   }
 

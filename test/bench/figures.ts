@@ -5,35 +5,35 @@ import {
   fetchErrorAt,
   fetchFrame,
   kafkaRequest,
-  produceErrorAt,
   produceFrame,
   randomBytes,
   type Topic,
 } from "./kafka.ts";
-import type { Expectation, LoadResult } from "./load/job.ts";
-import { httpRequest, type LoadGenerator } from "./load/load-generator.ts";
-import { type Comparison, compare, type Load, type Rounds } from "./measure.ts";
-import type { Figure, Target } from "./report.ts";
-import type { Service } from "./service.ts";
+import type { LoadResult } from "./load/job.ts";
+import { httpRequest } from "./load/load-generator.ts";
+import {
+  ANY,
+  type Bench,
+  count,
+  load,
+  MEGABYTE,
+  perSecond,
+  produced,
+  ratio,
+  rowsWritten,
+  untilDone,
+} from "./loads.ts";
+import { compare, type Load } from "./measure.ts";
+import { replicatedLarge, replicatedSmall, replicationCost } from "./replication.ts";
+import type { Figure } from "./report.ts";
 
-export interface Bench {
-  readonly service: Service;
-  readonly generator: LoadGenerator;
-  readonly rounds: Rounds;
-}
-
-const CONNECTIONS = 64;
 /**
  * Requests of 1 MB under way over those 64 connections. A partition holds 32 MiB of produces and asks
  * producers for patience beyond that; a request of 1 MB keeps the disk busy by itself all the same.
  */
 const LARGE_IN_FLIGHT = 16;
 
-/** Above this the figure may be the load generator's own. */
-const GENERATOR_BUSY_MAX = 0.9;
-
 const RECORD_BYTES = 1_024;
-const MEGABYTE = 1_000_000;
 /** As many records of 1 KB as Kafka's default message.max.bytes takes in one batch. */
 const LARGE_RECORDS = 1_010;
 /** Batches, and the floor's blobs, that a fetch of 1 MB goes around: more than any cache here holds. */
@@ -47,9 +47,6 @@ const LOG_RECORD_BYTES = 100;
 const HEAD_RECORDS = 5_000;
 
 const NOTHING = new Uint8Array(0);
-const ANY: Expectation = { zeroAt: [], contains: "", bodyBytesMin: 1 };
-
-const perSecond = ({ responses, seconds }: LoadResult): number => responses / seconds;
 const megabytesRead = ({ bodyBytes, seconds }: LoadResult): number =>
   bodyBytes / seconds / MEGABYTE;
 
@@ -59,6 +56,9 @@ export const groups: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>
   "produce-1mb": produceLarge,
   "fetch-1mb": fetchLarge,
   "fetch-head": fetchHead,
+  "replicated-1kb": replicatedSmall,
+  "replicated-100kb": replicatedLarge,
+  "replication-cost": replicationCost,
 };
 
 async function produceSmall(bench: Bench): Promise<Figure[]> {
@@ -190,24 +190,6 @@ async function fetchHead(bench: Bench): Promise<Figure[]> {
   return [ratio("fetch-head-1m-records", what, "req/s", compared, { atLeast: 0.8 })];
 }
 
-function load(
-  to: URL,
-  requests: readonly Uint8Array[],
-  expect: Expectation,
-  inFlight = CONNECTIONS,
-): Load {
-  const { hostname: host, port } = to;
-  return { host, port: Number(port), requests, connections: CONNECTIONS, inFlight, expect };
-}
-
-function untilDone(total: number): { warmUpMs: number; measureMs: number; total: number } {
-  return { warmUpMs: 0, measureMs: 0, total };
-}
-
-function produced(topic: Topic): Expectation {
-  return { ...ANY, zeroAt: produceErrorAt(topic) };
-}
-
 function floorAppend(floor: URL, object: string, bytes: Uint8Array): Uint8Array {
   return httpRequest("POST", new URL(`/append?object=${object}`, floor), {}, bytes);
 }
@@ -223,33 +205,4 @@ async function fill(bench: Bench, topic: Topic, batch: Uint8Array, times: number
     inFlight: LARGE_IN_FLIGHT,
     ...untilDone(times),
   });
-}
-
-/** By the partition's object since it woke. */
-async function rowsWritten({ service }: Bench, topic: Topic): Promise<number> {
-  const url = new URL("/partition-stats", service.floor);
-  url.searchParams.set("object", topic.object);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`partition stats: ${response.status} ${await response.text()}`);
-  const stats = (await response.json()) as { rowsWritten: number };
-  return stats.rowsWritten;
-}
-
-function ratio(
-  name: string,
-  what: string,
-  unit: string,
-  compared: Comparison,
-  target: Target,
-): Figure {
-  const { value, floor, ratio, spread, generatorBusy } = compared;
-  if (generatorBusy > GENERATOR_BUSY_MAX) {
-    const percent = (generatorBusy * 100).toFixed(0);
-    console.error(`bench: ${name}: the load generator was busy for ${percent} % of the time`);
-  }
-  return { name, what, value, unit, floor, ratio, spread, target };
-}
-
-function count(name: string, what: string, value: number, target: Target): Figure {
-  return { name, what, value, unit: "rows", floor: null, ratio: null, spread: null, target };
 }

@@ -30,12 +30,14 @@ export interface Topic {
   readonly topicId: string;
   /** The name of the object that leads its only partition. */
   readonly object: string;
+  /** The names of its followers. */
+  readonly followers: readonly string[];
 }
 
 /** Creates a topic of one partition. */
-export async function createTopic(kedge: URL, name: string): Promise<Topic> {
+export async function createTopic(kedge: URL, name: string, replicationFactor = 1): Promise<Topic> {
   const created = await ask(kedge, createTopicsApi, CREATE_TOPICS_VERSION, {
-    topics: [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+    topics: [{ name, numPartitions: 1, replicationFactor, assignments: [], configs: [] }],
     timeoutMs: TIMEOUT_MS,
     validateOnly: false,
   });
@@ -47,9 +49,13 @@ export async function createTopic(kedge: URL, name: string): Promise<Topic> {
     topics: [{ name }],
     allowAutoTopicCreation: false,
   });
-  const leader = metadata.topics[0]?.partitions[0]?.leaderId;
+  const partition = metadata.topics[0]?.partitions[0];
+  if (partition === undefined) throw new Error(`Metadata of ${name} names no partition`);
   const { topicId } = topic;
-  return { name, topicId, object: `${metadata.clusterId}/${topicId}/0/${leader}` };
+  const { leaderId, replicaNodes } = partition;
+  const objectOf = (broker: number): string => `${metadata.clusterId}/${topicId}/0/${broker}`;
+  const followers = replicaNodes.filter((broker) => broker !== leaderId).map(objectOf);
+  return { name, topicId, object: objectOf(leaderId), followers };
 }
 
 async function ask<A extends AnyApi>(

@@ -2,10 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { MiniflareOptions } from "miniflare";
 import { bundleWorker } from "../../src/cli/local/bundle.ts";
 import { packageRoot } from "../../src/cli/local/paths.ts";
 import { startRuntime } from "../../src/cli/local/runtime.ts";
+import { withWorkerBeside } from "../support/worker-beside.ts";
 
 export interface Service {
   readonly kedge: URL;
@@ -31,7 +31,10 @@ export async function startService(inspectorPort: number | null): Promise<Servic
       port: 0,
       vars: { KEDGE_OPEN: "loopback" },
       log: (line) => console.error(line),
-      configure: (options) => withFloor(options, script, inspectorPort),
+      configure: (options) => ({
+        ...withWorkerBeside(options, { name: FLOOR, script, objectClass: "Floor" }),
+        ...(inspectorPort === null ? {} : { inspectorPort }),
+      }),
     });
     return {
       kedge: new URL(runtime.url),
@@ -45,38 +48,4 @@ export async function startService(inspectorPort: number | null): Promise<Servic
     removeData();
     throw error;
   }
-}
-
-/** The floor is configured as Kedge is: same dates, same kind of socket, same kind of object. */
-function withFloor(
-  options: MiniflareOptions,
-  script: string,
-  inspectorPort: number | null,
-): MiniflareOptions {
-  const [kedge] = options.workers;
-  if (kedge === undefined) throw new Error("the local runtime starts no Worker");
-  const { config, dev } = kedge;
-  const floor = {
-    config: {
-      name: FLOOR,
-      compatibilityDate: config.compatibilityDate,
-      compatibilityFlags: config.compatibilityFlags,
-      manifest: {
-        mainModule: "index.js",
-        modulesRoot: packageRoot(),
-        modules: { "index.js": { type: "esm", contents: script } },
-      },
-      env: {
-        FLOOR: { type: "durable-object", worker: FLOOR, exportName: "Floor" },
-        PARTITION: { type: "durable-object", worker: config.name, exportName: "Partition" },
-      },
-      exports: { Floor: { type: "durable-object", storage: "sqlite" } },
-    },
-    dev: { ...dev },
-  } as const;
-  return {
-    ...options,
-    ...(inspectorPort === null ? {} : { inspectorPort }),
-    workers: [...options.workers, floor],
-  };
 }
