@@ -36,6 +36,16 @@ const COMMANDS: readonly Entry[] = [
     name: "consumer-perf-test",
     load: async () => (await import("./commands/consumer-perf-test.ts")).consumerPerfTestCommand(),
   },
+  {
+    name: "leader-election",
+    load: async () => (await import("./commands/leader-election.ts")).leaderElectionCommand(),
+  },
+  {
+    name: "reassign-partitions",
+    load: async () =>
+      (await import("./commands/reassign-partitions.ts")).reassignPartitionsCommand(),
+  },
+  { name: "brokers", load: async () => (await import("./commands/brokers.ts")).brokersCommand() },
   { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },
   {
     name: "api-versions",

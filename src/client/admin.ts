@@ -4,6 +4,9 @@ import { createTopicsApi } from "../protocol/api/19-create-topics.ts";
 import { deleteTopicsApi } from "../protocol/api/20-delete-topics.ts";
 import { deleteRecordsApi } from "../protocol/api/21-delete-records.ts";
 import { createPartitionsApi } from "../protocol/api/37-create-partitions.ts";
+import { electLeadersApi } from "../protocol/api/43-elect-leaders.ts";
+import { alterPartitionReassignmentsApi } from "../protocol/api/45-alter-partition-reassignments.ts";
+import { listPartitionReassignmentsApi } from "../protocol/api/46-list-partition-reassignments.ts";
 import { describeClusterApi } from "../protocol/api/60-describe-cluster.ts";
 import {
   type DescribeTopicPartitionsRequestInput,
@@ -71,6 +74,22 @@ export interface Node {
   readonly host: string;
   readonly port: number;
   readonly rack: string | null;
+  /** An operator took the broker out; such a one is only described when it is asked for. */
+  readonly isFenced: boolean;
+}
+
+/** preferred: the first replica leads again. unclean: a live replica leads, and what it lacks is lost. */
+export type ElectionType = "preferred" | "unclean";
+
+export interface ElectionOutcome extends TopicPartition {
+  /** Null: the election was held. ELECTION_NOT_NEEDED is an error too. */
+  readonly error: KafkaError | null;
+}
+
+export interface PartitionReassignment extends TopicPartition {
+  readonly replicas: readonly number[];
+  readonly addingReplicas: readonly number[];
+  readonly removingReplicas: readonly number[];
 }
 
 export interface ClusterDescription {
@@ -338,18 +357,105 @@ export class Admin {
     return answers.map(({ result }) => result as OffsetResult);
   }
 
-  async describeCluster(options: CallOptions = {}): Promise<ClusterDescription> {
+  /**
+   * Elects leaders; null for every partition of the cluster, and then partitions that need no
+   * election are left out of the outcomes.
+   */
+  async electLeaders(
+    type: ElectionType,
+    partitions: readonly TopicPartition[] | null,
+    options: CallOptions = {},
+  ): Promise<ElectionOutcome[]> {
+    return this.#retry("electing leaders", options, async (timeoutMs) => {
+      const byTopic = partitions === null ? null : Map.groupBy(partitions, ({ topic }) => topic);
+      const topicPartitions =
+        byTopic === null
+          ? null
+          : Array.from(byTopic, ([topic, some]) => ({
+              ...{ topic, partitions: some.map(({ partition }) => partition) },
+            }));
+      const electionType = type === "preferred" ? 0 : 1;
+      const body = { electionType, topicPartitions, timeoutMs };
+      const response = await this.#client.request(electLeadersApi, body, { timeoutMs });
+      if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode);
+      return response.replicaElectionResults.flatMap(({ topic, partitionResult }) =>
+        partitionResult.map(({ partitionId, errorCode, errorMessage: message }) => ({
+          ...{ topic, partition: partitionId },
+          error: errorOf({ name: topic, errorCode, errorMessage: message }),
+        })),
+      );
+    });
+  }
+
+  /** Starts to move partitions to these replicas, the preferred leader first; null takes it back. */
+  async alterPartitionReassignments(
+    targets: readonly (TopicPartition & { readonly replicas: readonly number[] | null })[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    const what = "reassigning partitions";
+    await this.#forEach(what, targets, partitionName, options, async (left, timeoutMs) => {
+      const topics = Array.from(
+        Map.groupBy(left, ({ topic }) => topic),
+        ([name, some]) => ({
+          name,
+          partitions: some.map(({ partition, replicas }) => ({
+            ...{ partitionIndex: partition, replicas },
+          })),
+        }),
+      );
+      const api = alterPartitionReassignmentsApi;
+      const response = await this.#client.request(api, { topics, timeoutMs }, { timeoutMs });
+      if (response.errorCode !== ErrorCode.NONE) {
+        throw new KafkaError(response.errorCode, response.errorMessage ?? undefined);
+      }
+      return response.responses.flatMap(({ name: topic, partitions }) =>
+        partitions.map(({ partitionIndex: partition, ...outcome }) => ({
+          ...outcome,
+          name: partitionName({ topic, partition }),
+        })),
+      );
+    });
+  }
+
+  /** The moves of replicas that are under way, of these partitions or of all. */
+  async listPartitionReassignments(
+    partitions: readonly TopicPartition[] | null = null,
+    options: CallOptions = {},
+  ): Promise<PartitionReassignment[]> {
+    return this.#retry("listing reassignments", options, async (timeoutMs) => {
+      const byTopic = partitions === null ? null : Map.groupBy(partitions, ({ topic }) => topic);
+      const topics =
+        byTopic === null
+          ? null
+          : Array.from(byTopic, ([name, some]) => ({
+              ...{ name, partitionIndexes: some.map(({ partition }) => partition) },
+            }));
+      const api = listPartitionReassignmentsApi;
+      const response = await this.#client.request(api, { topics, timeoutMs }, { timeoutMs });
+      if (response.errorCode !== ErrorCode.NONE) {
+        throw new KafkaError(response.errorCode, response.errorMessage ?? undefined);
+      }
+      return response.topics.flatMap(({ name: topic, partitions: moving }) =>
+        moving.map(({ partitionIndex, replicas, addingReplicas, removingReplicas }) => ({
+          ...{ topic, partition: partitionIndex, replicas, addingReplicas, removingReplicas },
+        })),
+      );
+    });
+  }
+
+  /** @param options.includeFencedBrokers also those that an operator took out */
+  async describeCluster(
+    options: CallOptions & { readonly includeFencedBrokers?: boolean } = {},
+  ): Promise<ClusterDescription> {
+    const { includeFencedBrokers = false } = options;
     return this.#retry("describing the cluster", options, async (timeoutMs) => {
-      const body = { includeClusterAuthorizedOperations: false };
+      const body = { includeClusterAuthorizedOperations: false, includeFencedBrokers };
       const response = await this.#client.request(describeClusterApi, body, { timeoutMs });
       if (response.errorCode !== ErrorCode.NONE) {
         throw new KafkaError(response.errorCode, response.errorMessage ?? undefined);
       }
-      const nodes = response.brokers.map(({ brokerId: id, host, port, rack }) => ({
-        id,
-        host,
-        port,
-        rack,
+      const nodes = response.brokers.map(({ brokerId: id, host, port, rack, isFenced }) => ({
+        ...{ id, host, port, rack, isFenced },
       }));
       const controller = nodes.find(({ id }) => id === response.controllerId) ?? null;
       return { clusterId: response.clusterId, controller, nodes };

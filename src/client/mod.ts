@@ -9,8 +9,11 @@ export {
   type CallOptions,
   type ClusterDescription,
   type CreatedTopic,
+  type ElectionOutcome,
+  type ElectionType,
   type NewTopic,
   type Node,
+  type PartitionReassignment,
   type TopicDescription,
   type TopicListing,
 } from "./admin.ts";

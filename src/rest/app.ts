@@ -16,10 +16,18 @@ import { v3Error } from "./v3/errors.ts";
 import { partitionRoutes } from "./v3/partitions.ts";
 import { reassignmentRoutes } from "./v3/reassignments.ts";
 import { recordRoutes } from "./v3/records.ts";
+import { topicConfigRoutes } from "./v3/topic-configs.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
 const V2_GROUPS = [produceRoutes, readRoutes, metadataRoutes];
-const V3_GROUPS = [recordRoutes, clusterRoutes, topicRoutes, reassignmentRoutes, partitionRoutes];
+const V3_GROUPS = [
+  recordRoutes,
+  clusterRoutes,
+  topicRoutes,
+  topicConfigRoutes,
+  reassignmentRoutes,
+  partitionRoutes,
+];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];
 

@@ -1,6 +1,7 @@
 /** `kedge cluster`: kafka-cluster. */
 import { Command } from "commander";
 import { type ConnectionOptions, connectionOptions, withAdmin } from "../connection.ts";
+import { printTable } from "../table.ts";
 
 export function clusterCommand(): Command {
   const clusterId = new Command("cluster-id")
@@ -14,22 +15,14 @@ export function clusterCommand(): Command {
     .description("print the brokers, which are regions, and where clients reach them")
     .action((options: ConnectionOptions) =>
       withAdmin(options, "kedge-cluster", async (admin) => {
-        const { nodes } = await admin.describeCluster();
-        const rows = nodes.map((node) => [node.id, node.host, node.port, node.rack, "unfenced"]);
+        const { nodes } = await admin.describeCluster({ includeFencedBrokers: true });
+        const rows = nodes.map(({ id, host, port, rack, isFenced }) => [
+          ...[id, host, port, rack, isFenced ? "fenced" : "unfenced"],
+        ]);
         const table = [["ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE"]].concat(
           rows.map((row) => [...row.map((cell) => String(cell ?? "null")), "broker"]),
         );
-        const widths = table[0]?.map((_, at) =>
-          Math.max(...table.map((r) => (r[at] ?? "").length)),
-        );
-        for (const row of table) {
-          console.log(
-            row
-              .map((cell, at) => cell.padEnd((widths?.[at] ?? 0) + 1))
-              .join("")
-              .trimEnd(),
-          );
-        }
+        printTable(table);
       }),
     );
   return new Command("cluster")

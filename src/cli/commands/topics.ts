@@ -6,6 +6,7 @@ import { integer } from "../arguments.ts";
 import { type ConnectionOptions, connectionOptions, withAdmin } from "../connection.ts";
 import { CommandFailure, prefixed } from "../failure.ts";
 import { addProperty, type Properties } from "../properties.ts";
+import { Rest } from "../rest.ts";
 import { topicFilter } from "../topic-filter.ts";
 
 interface TopicsOptions extends ConnectionOptions {
@@ -25,6 +26,8 @@ interface TopicsOptions extends ConnectionOptions {
   excludeInternal?: true;
   underReplicatedPartitions?: true;
   unavailablePartitions?: true;
+  atMinIsrPartitions?: true;
+  underMinIsrPartitions?: true;
 }
 
 const ACTIONS = ["create", "list", "describe", "delete", "alter"] as const;
@@ -41,6 +44,8 @@ const GOES_WITH: readonly (readonly [keyof TopicsOptions, string, readonly Actio
   ["excludeInternal", "--exclude-internal", ["list", "describe"]],
   ["underReplicatedPartitions", "--under-replicated-partitions", ["describe"]],
   ["unavailablePartitions", "--unavailable-partitions", ["describe"]],
+  ["atMinIsrPartitions", "--at-min-isr-partitions", ["describe"]],
+  ["underMinIsrPartitions", "--under-min-isr-partitions", ["describe"]],
   ["topicId", "--topic-id", ["describe"]],
 ];
 
@@ -70,7 +75,15 @@ export function topicsCommand(): Command {
     .option("--if-not-exists", "do nothing when the topic exists")
     .option("--exclude-internal", "leave internal topics out")
     .option("--under-replicated-partitions", "describe only partitions that lack replicas")
-    .option("--unavailable-partitions", "describe only partitions without a leader");
+    .option("--unavailable-partitions", "describe only partitions without a leader")
+    .option(
+      "--at-min-isr-partitions",
+      "describe only partitions whose ISR is as small as min.insync.replicas",
+    )
+    .option(
+      "--under-min-isr-partitions",
+      "describe only partitions whose ISR is smaller than min.insync.replicas",
+    );
   return connectionOptions(command).action(runTopics);
 }
 
@@ -218,20 +231,42 @@ async function alter(admin: Admin, options: TopicsOptions): Promise<void> {
 
 async function describe(admin: Admin, options: TopicsOptions): Promise<void> {
   const names = await chosenOrFail(admin, options);
-  const onlySome = options.underReplicatedPartitions || options.unavailablePartitions;
+  const { atMinIsrPartitions: atMin, underMinIsrPartitions: underMin } = options;
+  const isMinNeeded = atMin === true || underMin === true;
+  const onlySome =
+    options.underReplicatedPartitions || options.unavailablePartitions || isMinNeeded;
+  const minimums = isMinNeeded ? await minInsyncReplicas(admin, options, names) : null;
   const lines: string[] = [];
   for (const topic of await admin.describeTopics(names)) {
     if (!onlySome) lines.push(topicLine(topic));
+    const min = minimums?.get(topic.name) ?? 1;
     for (const partition of topic.partitions) {
-      const underReplicated = partition.isr.length < partition.replicas.length;
       const shown =
         !onlySome ||
-        (options.underReplicatedPartitions && underReplicated) ||
-        (options.unavailablePartitions && partition.leader === null);
+        (options.underReplicatedPartitions && partition.isr.length < partition.replicas.length) ||
+        (options.unavailablePartitions && partition.leader === null) ||
+        (atMin && partition.isr.length === min) ||
+        (underMin && partition.isr.length < min);
       if (shown) lines.push(partitionLine(topic.name, partition));
     }
   }
   if (lines.length > 0) console.log(lines.join("\n"));
+}
+
+/** min.insync.replicas of each topic. */
+async function minInsyncReplicas(
+  admin: Admin,
+  options: ConnectionOptions,
+  names: readonly string[],
+): Promise<Map<string, number>> {
+  const rest = new Rest(options, (await admin.describeCluster()).clusterId);
+  const found = new Map<string, number>();
+  for (const name of names) {
+    const path = `/topics/${encodeURIComponent(name)}/configs/min.insync.replicas`;
+    const { value } = await rest.get<{ value: string }>(path);
+    found.set(name, Number(value));
+  }
+  return found;
 }
 
 function topicLine(topic: TopicDescription): string {

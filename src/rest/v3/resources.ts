@@ -84,6 +84,25 @@ export class Resources {
     };
   }
 
+  topicConfig(topic: string, name: string, value: string, isSet: boolean) {
+    const source = isSet ? "DYNAMIC_TOPIC_CONFIG" : "DEFAULT_CONFIG";
+    return {
+      ...this.resource(
+        "KafkaTopicConfig",
+        ["topics", topic, "configs", name],
+        `/topic=${topic}/config=${name}`,
+      ),
+      topic_name: topic,
+      name,
+      value,
+      is_default: !isSet,
+      is_read_only: false,
+      is_sensitive: false,
+      source,
+      synonyms: [{ name, value, source }],
+    };
+  }
+
   partition(topic: string, { partition, leader }: PartitionView) {
     const segments = ["topics", topic, "partitions", partition];
     return {

@@ -323,10 +323,10 @@ it("describeCluster names nodes and the controller", async () => {
   };
   expect(await clock.run(admin.describeCluster())).toEqual({
     clusterId: "c",
-    controller: { id: 2, host: "i", port: 2, rack: "weur" },
+    controller: { id: 2, host: "i", port: 2, rack: "weur", isFenced: false },
     nodes: [
-      { id: 1, host: "h", port: 1, rack: null },
-      { id: 2, host: "i", port: 2, rack: "weur" },
+      { id: 1, host: "h", port: 1, rack: null, isFenced: false },
+      { id: 2, host: "i", port: 2, rack: "weur", isFenced: false },
     ],
   });
 });
