@@ -21,6 +21,8 @@ export class IsrChanges {
   #retryAtMs = -Infinity;
   /** Something may be left to ask for when the pause is over. */
   #paused = false;
+  /** Members to be added that the catalogue does not take: to be taken back at once. */
+  readonly #refused = new Set<number>();
 
   constructor(core: ReplicaCore, copier: Copier, nextAttempt: () => number) {
     this.#core = core;
@@ -52,7 +54,9 @@ export class IsrChanges {
     const kept = partition.isr.filter((id) => !this.#isLagging(nowMs, id));
     const added = this.#joining(nowMs, partition, termStart);
     const { pendingIsr } = this.#core.state;
-    const takenBack = pendingIsr.some((id) => !added.includes(id) && this.#isLagging(nowMs, id));
+    const takenBack = pendingIsr.some(
+      (id) => !added.includes(id) && (this.#refused.has(id) || this.#isLagging(nowMs, id)),
+    );
     const same = kept.length === partition.isr.length && added.length === 0;
     if (same && !takenBack) return false;
     this.#propose(nowMs, partition, [...kept, ...added], out);
@@ -65,6 +69,7 @@ export class IsrChanges {
     return partition.replicas.filter((id) => {
       const follower = this.#copier.follower(id);
       if (follower === undefined || partition.isr.includes(id)) return false;
+      if (this.#refused.has(id)) return false;
       return follower.matched && follower.acknowledged >= enough && !this.#isLagging(nowMs, id);
     });
   }
@@ -110,7 +115,7 @@ export class IsrChanges {
     const mine = this.#underWay;
     if (mine === null || mine.attempt !== attempt) return outcome === "done";
     if (outcome === "done") {
-      this.#underWay = null;
+      this.rowMoved();
       this.#failures = 0;
       const partitionEpoch = mine.expectedPartitionEpoch + 1;
       const changed = { ...partition, isr: mine.isr, partitionEpoch };
@@ -121,7 +126,11 @@ export class IsrChanges {
       for (const id of mine.isr) {
         if (partition.isr.includes(id)) continue;
         this.#copier.follower(id)?.suspend(nowMs, this.#core.config);
+        this.#refused.add(id);
       }
+      // Until it is taken back it counts, and nothing is committed: no pause, and the row is known.
+      this.#underWay = null;
+      return false;
     }
     this.#giveUp(nowMs);
     return true;
@@ -138,6 +147,7 @@ export class IsrChanges {
   /** The row has moved on: what was asked of the old one cannot happen any more. */
   rowMoved(): void {
     this.#underWay = null;
+    this.#refused.clear();
   }
 
   deadlineMs(partition: PartitionInfo): number {

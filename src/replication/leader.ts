@@ -184,8 +184,11 @@ export class Leader {
   }
 
   /** The row changed and this replica leads on. */
-  rowMoved(nowMs: number): void {
+  rowMoved(nowMs: number, isrBefore: readonly number[]): void {
     this.isr.rowMoved();
+    const { isr } = this.partition;
+    // Somebody else took it out, so it is likely gone: it joins by what it answers from now on.
+    for (const id of isrBefore) if (!isr.includes(id)) this.copier.follower(id)?.probe();
     if (this.#opened) this.copier.setReplicas(this.partition.replicas, nowMs);
   }
 

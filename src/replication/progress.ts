@@ -109,6 +109,11 @@ export class Progress {
     this.retryAtMs = nowMs + config.retryMaxMs;
   }
 
+  /** What it acknowledged says nothing of whether it is there now: ask again. */
+  probe(): void {
+    this.probeAt(this.acknowledged < 0 ? this.next : this.acknowledged);
+  }
+
   nudge(): void {
     this.#failures = 0;
     this.retryAtMs = -Infinity;

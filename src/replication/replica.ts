@@ -247,7 +247,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     }
     if (leads && this.#leader !== null && partition.leaderEpoch === state.leaderEpoch) {
       this.#core.changeState({ partition, pendingIsr: [], settled: null }, out);
-      this.#leader.rowMoved(nowMs);
+      this.#leader.rowMoved(nowMs, known?.isr ?? []);
     } else if (leads) {
       this.#becomeLeader(nowMs, partition, out);
     } else {

@@ -379,8 +379,12 @@ describe("the ISR", () => {
 
   test("REP21 REP41: a member to be added counts from the asking on, through a restart", () => {
     const [leader, two, three] = settled();
-    leader.done({ kind: "catalogue", partition: { ...ROW, partitionEpoch: 1, isr: [1, 2] } });
-    // The join was asked for as soon as the row said so: the third replica has everything.
+    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
+    const [probe] = copies(leader.done({ kind: "catalogue", partition: row }), 3);
+    // Somebody took it out: what it acknowledged before does not bring it back.
+    expect(leader.replica.state.pendingIsr).toEqual([]);
+    if (probe === undefined) throw new Error("the third replica was not asked");
+    leader.done(answered(probe, deliver(probe, three)));
     expect(leader.replica.state.pendingIsr).toEqual([3]);
     const out = leader.done(append());
     settle(leader, [two], out);
@@ -393,6 +397,28 @@ describe("the ISR", () => {
     awake.nowMs += 60_000;
     settle(awake, [two, three], awake.done({ kind: "tick" }));
     expect(awake.log.highWatermark).toBe(8);
+  });
+
+  test("REP42: a member that the catalogue does not take is taken back at once", () => {
+    const [leader, two, three] = settled();
+    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
+    const [probe] = copies(leader.done({ kind: "catalogue", partition: row }), 3);
+    if (probe === undefined) throw new Error("the third replica was not asked");
+    const asked = leader.done(answered(probe, deliver(probe, three)));
+    const join = asked.messages.find(({ kind }) => kind === "changeIsr");
+    if (join?.kind !== "changeIsr") throw new Error("no join");
+    expect(join.next.isr).toEqual([1, 2, 3]);
+    settle(leader, [two], leader.done(append()));
+    expect(leader.log.highWatermark).toBe(6);
+    const refused = { kind: "isrChanged", attempt: join.attempt, outcome: "ineligible" } as const;
+    const back = leader.done(refused).messages.find(({ kind }) => kind === "changeIsr");
+    if (back?.kind !== "changeIsr") throw new Error("not taken back");
+    expect(back).toMatchObject({ expectedPartitionEpoch: 1, next: { isr: [1, 2] } });
+    // It counts until then: an earlier attempt may still be on its way.
+    expect(leader.log.highWatermark).toBe(6);
+    leader.done({ kind: "isrChanged", attempt: back.attempt, outcome: "done" });
+    expect(leader.replica.state.pendingIsr).toEqual([]);
+    expect(leader.log.highWatermark).toBe(7);
   });
 
   test("REP43: without the catalogue the leader goes on with what it knows", () => {
