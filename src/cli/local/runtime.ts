@@ -35,7 +35,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const unleash = leashWorkerd();
   const started = miniflareOptions(config, script, options);
   const miniflare = withoutSignals(() => new Miniflare(options.configure?.(started) ?? started));
+  let clock: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
+    clearInterval(clock);
     await miniflare.dispose();
     unleash();
   };
@@ -48,10 +50,29 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     }
     const urlOf = async (worker: string): Promise<string> =>
       (await miniflare.unsafeGetDirectURL(worker)).origin;
+    if (config.crons.length > 0) {
+      clock = setInterval(() => void runScheduled(miniflare, config.name, options), CRON_MS);
+      clock.unref();
+    }
     return { url: await urlOf(config.name), migrationsApplied, urlOf, stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** What the platform's timer does at the most; the local one does not read the expressions. */
+const CRON_MS = 60_000;
+
+async function runScheduled(
+  miniflare: Miniflare,
+  worker: string,
+  options: RuntimeOptions,
+): Promise<void> {
+  try {
+    await (await miniflare.getWorker(worker)).scheduled();
+  } catch (error) {
+    options.log(`scheduled: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -33,6 +33,7 @@ const schema = z.object({
     .default([]),
   durable_objects: z.object({ bindings: z.array(durableObjectBinding) }).default({ bindings: [] }),
   migrations: z.array(migration).default([]),
+  triggers: z.object({ crons: z.array(z.string()).default([]) }).default({ crons: [] }),
   exports: z.record(z.string(), exported).default({}),
 });
 
@@ -49,6 +50,8 @@ export interface WorkerConfig {
     /** Absolute path of the folder with the database's migrations. */
     readonly migrationsFolder: string;
   }[];
+  /** Cron expressions: the Worker has a scheduled handler if there is one. */
+  readonly crons: readonly string[];
   readonly objects: readonly { readonly binding: string; readonly className: string }[];
 }
 
@@ -89,6 +92,7 @@ export function readWorkerConfig(file: string): WorkerConfig {
       name: database.database_name,
       migrationsFolder: join(folder, database.migrations_dir),
     })),
+    crons: toml.triggers.crons,
     objects: toml.durable_objects.bindings.map((object) => ({
       binding: object.name,
       className: object.class_name,

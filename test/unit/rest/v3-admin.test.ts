@@ -44,6 +44,89 @@ describe("clusters and brokers", () => {
     expect((await world.get(`${C}/brokers/2`)).body).toEqual(data[1]);
   });
 
+  test("REST17: a broker is fenced and unfenced, and the lists say so", async () => {
+    await world.createTopic("fenced", 6);
+    const path = `${C}/brokers`;
+    const led = async (id: number) => {
+      const found = (await world.catalogue.topics("kedge", ["fenced"])).get("fenced");
+      return found?.partitions.filter(({ leader }) => leader === id).length;
+    };
+    const before = await led(2);
+    const fenced = await world.request("POST", `${path}/2:fence`);
+    expect(fenced.status).toBe(200);
+    const answer = schemas.brokerFencing.parse(fenced.body);
+    expect(answer).toMatchObject({ broker_id: 2, is_fenced: true, leaders_moved: 0, pending: 0 });
+    expect(answer.leaderless).toBeGreaterThanOrEqual(before ?? 0);
+    expect(await led(2)).toBe(0);
+    const { data } = schemas.brokerList.parse((await world.get(path)).body);
+    expect(data.map((b) => [b.broker_id, b.is_fenced])).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+    ]);
+    expect((await world.request("POST", `${path}/1:fence`)).status).toBe(200);
+    const last = await world.request<{ message: string }>("POST", `${path}/3:fence`);
+    expect([last.status, last.body]).toMatchObject([400, { error_code: 40002 }]);
+    expect(last.body.message).toContain("Broker 3 is the last one that is not fenced");
+    expect((await world.request("POST", `${path}/3:fence?force=true`)).status).toBe(200);
+    expect((await world.request("POST", `${path}/3:fence?force=perhaps`)).status).toBe(400);
+    for (const id of [1, 2, 3]) {
+      const { status, body } = await world.request("POST", `${path}/${id}:unfence`);
+      expect([status, schemas.brokerFencing.parse(body).is_fenced]).toEqual([200, false]);
+    }
+    expect(await led(2)).toBe(before);
+    expect((await world.request("POST", `${path}/9:fence`)).status).toBe(404);
+    expect((await world.request("POST", `${path}/1:destroy`)).status).toBe(405);
+    expect((await world.request("DELETE", `${C}/topics/fenced`)).status).toBe(204);
+  });
+
+  test("REST18: moves of replicas are listed by partition, topic and cluster", async () => {
+    await world.createTopic("moving", 2);
+    const found = (await world.catalogue.topics("kedge", ["moving"])).get("moving");
+    const [row] = found?.partitions ?? [];
+    if (found === undefined || row === undefined) throw new Error("the topic was not created");
+    const reassignment = { adding: [2, 3].filter((id) => id !== row.leader), removing: [] };
+    await world.catalogue.changePartitions("kedge", [
+      {
+        ...{ topicId: found.topicId, partition: 0, expectedPartitionEpoch: 0 },
+        ...{ next: { ...row, replicas: [row.leader, ...reassignment.adding] }, reassignment },
+      },
+    ]);
+    const T = `${C}/topics/moving/partitions`;
+    const one = await world.get(`${T}/0/reassignment`);
+    expect(schemas.reassignment.parse(one.body)).toMatchObject({
+      ...{ topic_name: "moving", partition_id: 0, removing_replicas: [] },
+      adding_replicas: reassignment.adding,
+    });
+    for (const path of [`${T}/-/reassignment`, `${C}/topics/-/partitions/-/reassignment`]) {
+      const list = schemas.reassignmentList.parse((await world.get(path)).body);
+      expect(list.data).toEqual([one.body]);
+    }
+    expect((await world.get(`${T}/1/reassignment`)).status).toBe(404);
+    const gone = await world.get(`${C}/topics/no/partitions/-/reassignment`);
+    expect(gone.body).toMatchObject({ error_code: 40403 });
+    const replicas = schemas.replicaList.parse((await world.get(`${T}/0/replicas`)).body);
+    expect(replicas.data.map((r) => [r.broker_id, r.is_leader, r.is_in_sync])).toEqual([
+      [row.leader, true, true],
+      ...reassignment.adding.map((id) => [id, false, false]),
+    ]);
+    expect((await world.request("DELETE", `${C}/topics/moving`)).status).toBe(204);
+  });
+
+  test("REST19: a topic's configs are read, set or not", async () => {
+    await world.createTopic("configured", 1, { "min.insync.replicas": "2" });
+    const path = `${C}/topics/configured/configs`;
+    const { data } = schemas.topicConfigList.parse((await world.get(path)).body);
+    const min = data.find(({ name }) => name === "min.insync.replicas");
+    expect(min).toMatchObject({ value: "2", is_default: false, source: "DYNAMIC_TOPIC_CONFIG" });
+    expect(data.find(({ name }) => name === "retention.ms")?.is_default).toBe(true);
+    expect((await world.get(`${path}/min.insync.replicas`)).body).toEqual(min);
+    expect((await world.get(`${path}/nope`)).body).toMatchObject({ error_code: 404 });
+    const gone = await world.get(`${C}/topics/no/configs`);
+    expect(gone.body).toMatchObject({ error_code: 40403 });
+    expect((await world.request("DELETE", `${C}/topics/configured`)).status).toBe(204);
+  });
+
   test("what is not there", async () => {
     const cluster = await world.get("/v3/clusters/other/topics");
     expect([cluster.status, cluster.body]).toEqual([
