@@ -1,5 +1,6 @@
 /** Producers that never learn of what happens to brokers and objects, and what they saw of it. */
 import { Consumer, Producer } from "../../src/client/mod.ts";
+import { until } from "./service.ts";
 
 interface Sent {
   readonly sequence: number;
@@ -15,6 +16,7 @@ export class Load {
   readonly #topic: string;
   readonly #config: { readonly "bootstrap.servers": string };
   readonly #sent: Sent[][];
+  readonly #acknowledged: number[];
   readonly #running: Promise<void>[];
   #lastAckMs: number[];
   #longestMs = 0;
@@ -24,6 +26,7 @@ export class Load {
     this.#topic = topic;
     this.#config = { "bootstrap.servers": url };
     this.#sent = Array.from({ length: partitions }, () => []);
+    this.#acknowledged = this.#sent.map(() => 0);
     this.#lastAckMs = this.#sent.map(() => performance.now());
     this.#running = this.#sent.map((list, partition) => this.#run(list, partition));
   }
@@ -37,8 +40,14 @@ export class Load {
     return Math.round(longest);
   }
 
-  get acknowledged(): number {
-    return this.#sent.flat().filter(({ acknowledgedOffset }) => acknowledgedOffset !== null).length;
+  /** Resolves once every partition has acknowledged as many records more. */
+  async goesOn(records: number, forMs: number): Promise<void> {
+    const wanted = this.#acknowledged.map((now) => now + records);
+    await until(
+      () => wanted.every((each, partition) => (this.#acknowledged[partition] ?? 0) >= each),
+      () => `every partition takes writes; they have ${this.#acknowledged} and should ${wanted}`,
+      forMs,
+    );
   }
 
   async #run(list: Sent[], partition: number): Promise<void> {
@@ -51,6 +60,7 @@ export class Load {
       window.push(
         producer.send({ topic: this.#topic, partition, value }).then(({ offset }) => {
           sent.acknowledgedOffset = offset;
+          this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + 1;
           const now = performance.now();
           const waited = now - (this.#lastAckMs[partition] ?? now);
           this.#longestMs = Math.max(this.#longestMs, waited);

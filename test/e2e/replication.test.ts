@@ -9,7 +9,7 @@ import { decodeResponseFrame, encodeRequestFrame } from "../../src/protocol/fram
 import { encodeRecordBatch } from "../../src/protocol/record-batch.ts";
 import { Load, pause, readSequences } from "./replication-load.ts";
 import { ReplicatedService } from "./replication-service.ts";
-import { kedge, until } from "./service.ts";
+import { kedge } from "./service.ts";
 
 const BROKERS = [1, 2, 3];
 /** One partition led by each broker. */
@@ -35,7 +35,7 @@ describe("acks=all under load", () => {
     await service.admin.createTopics([{ name: topic, assignments: SPREAD }]);
     const load = new Load(service.url, topic, SPREAD.length);
     const stalls: Record<string, number> = {};
-    await until(() => load.acknowledged > 500, "the load is under way", 30_000);
+    await load.goesOn(200, 30_000);
     stalls["before anything happened"] = load.longestStallMs();
     for (const round of ["first", "second"]) {
       stalls[`${round} fence`] = await fenceLeaderOf(topic, load);
@@ -68,22 +68,23 @@ describe("acks=all under load", () => {
       expect(partition.leader).not.toBe(leader);
       expect(partition.isr).not.toContain(leader);
     }
-    const before = load.acknowledged;
-    await until(() => load.acknowledged > before + 200, "writes go on", 20_000);
+    await load.goesOn(300, 20_000);
     await service.unfence(leader);
     await service.fullIsr(topic);
+    await load.goesOn(50, 20_000);
     return load.longestStallMs();
   }
 
   async function crashAtRandom(topic: string, load: Load, forMs: number): Promise<number> {
     const prng = new Prng(3);
-    const until = Date.now() + forMs;
+    const endsAt = Date.now() + forMs;
     load.longestStallMs();
-    while (Date.now() < until) {
+    while (Date.now() < endsAt) {
       const place = { topic, partition: prng.int(SPREAD.length) };
       await service.crash(await service.objectOf(place, prng.pick(BROKERS)));
       await pause(100 + prng.int(300));
     }
+    await load.goesOn(50, 20_000);
     return load.longestStallMs();
   }
 });
@@ -103,8 +104,9 @@ describe("what operators see", () => {
     );
     await kedge(service, ["brokers", "--unfence", "1"]);
     await service.fullIsr("seen");
+    // A sweep may have given the preferred leader its place back meanwhile.
     expect((await kedge(service, args)).stdout).toMatch(
-      /Partition: 0\tLeader: 2\tReplicas: 1,2,3\tIsr: [123],[123],[123]\t/,
+      /Partition: 0\tLeader: [12]\tReplicas: 1,2,3\tIsr: [123],[123],[123]\t/,
     );
   });
 
