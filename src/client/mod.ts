@@ -2,21 +2,20 @@
  * The Kedge SDK: Kafka's Producer, Consumer and Admin over HTTPS, by nothing but fetch. Works in
  * Workers, Node, browsers, Deno and Bun.
  */
-export {
-  Admin,
-  type AdminConfig,
-  type ApiVersion,
-  type CallOptions,
-  type ClusterDescription,
-  type CreatedTopic,
-  type ElectionOutcome,
-  type ElectionType,
-  type NewTopic,
-  type Node,
-  type PartitionReassignment,
-  type TopicDescription,
-  type TopicListing,
-} from "./admin.ts";
+export { Admin, type AdminConfig } from "./admin.ts";
+export type {
+  ApiVersion,
+  CallOptions,
+  ClusterDescription,
+  CreatedTopic,
+  ElectionOutcome,
+  ElectionType,
+  NewTopic,
+  Node,
+  PartitionReassignment,
+  TopicDescription,
+  TopicListing,
+} from "./admin-types.ts";
 export type { CommonConfig } from "./common-config.ts";
 export { Consumer, type ConsumerRecord } from "./consumer.ts";
 export type { ConsumerConfig } from "./consumer-config.ts";

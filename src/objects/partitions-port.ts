@@ -5,6 +5,7 @@ import type {
   PartitionPort,
   PartitionsPort,
 } from "../broker/ports.ts";
+import { leftBehind } from "../cluster/reassignment.ts";
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import type { Env } from "../env.ts";
 import type { Partition } from "./partition.ts";
@@ -44,7 +45,18 @@ export function createPartitionsPort(env: Env, catalogue: CataloguePort): Partit
     open: (clusterId, topic, partitions) =>
       each(replicasOf(clusterId, topic, partitions), (stub) => stub.open()),
     destroy: (clusterId, topic) =>
-      each(replicasOf(clusterId, topic, topic.partitions), (stub) => stub.destroy()),
+      each(
+        [
+          ...replicasOf(clusterId, topic, topic.partitions),
+          // Replicas that had left a row may not have been destroyed yet when the topic was deleted.
+          ...topic.partitions.flatMap((row) =>
+            leftBehind(row).map((brokerId) => ({
+              ...{ clusterId, topicId: topic.topicId, partition: row.partition, brokerId },
+            })),
+          ),
+        ],
+        (stub) => stub.destroy(),
+      ),
     destroyReplicas: (clusterId, { topicId }, partition, brokerIds) =>
       each(
         brokerIds.map((brokerId) => ({ clusterId, topicId, partition, brokerId })),

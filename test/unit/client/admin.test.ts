@@ -19,6 +19,18 @@ import {
   type CreatePartitionsRequest,
   createPartitionsApi,
 } from "../../../src/protocol/api/37-create-partitions.ts";
+import {
+  type ElectLeadersRequest,
+  electLeadersApi,
+} from "../../../src/protocol/api/43-elect-leaders.ts";
+import {
+  type AlterPartitionReassignmentsRequest,
+  alterPartitionReassignmentsApi,
+} from "../../../src/protocol/api/45-alter-partition-reassignments.ts";
+import {
+  type ListPartitionReassignmentsRequest,
+  listPartitionReassignmentsApi,
+} from "../../../src/protocol/api/46-list-partition-reassignments.ts";
 import { describeClusterApi } from "../../../src/protocol/api/60-describe-cluster.ts";
 import {
   type DescribeTopicPartitionsRequest,
@@ -348,4 +360,77 @@ it("says when there is no common version", async () => {
   const error = await clock.run(admin.listTopics()).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(KafkaError);
   expect(String(error)).toMatch(/speaks Metadata 50 to 60, this client 0 to 13/);
+});
+
+describe("elections and moves of replicas", () => {
+  it("electLeaders tells each partition's outcome, and asks for all with null", async () => {
+    const asked: unknown[] = [];
+    broker.other = (api, request) => {
+      expect(api).toBe(electLeadersApi);
+      const { electionType, topicPartitions } = request as ElectLeadersRequest;
+      asked.push([electionType, topicPartitions]);
+      const done = { partitionId: 0, errorCode: 0, errorMessage: null };
+      const refused = { partitionId: 1, errorCode: 84, errorMessage: "not needed" };
+      return {
+        errorCode: 0,
+        replicaElectionResults: [{ topic: "t", partitionResult: [done, refused] }],
+      };
+    };
+    const outcomes = await clock.run(
+      admin.electLeaders("preferred", [
+        { topic: "t", partition: 0 },
+        { topic: "t", partition: 1 },
+      ]),
+    );
+    expect(outcomes.map(({ partition, error }) => [partition, error?.code ?? null])).toEqual([
+      [0, null],
+      [1, ErrorCode.ELECTION_NOT_NEEDED],
+    ]);
+    await clock.run(admin.electLeaders("unclean", null));
+    expect(asked).toEqual([
+      [0, [{ topic: "t", partitions: [0, 1] }]],
+      [1, null],
+    ]);
+  });
+
+  it("alterPartitionReassignments names what was refused", async () => {
+    broker.other = (api, request) => {
+      expect(api).toBe(alterPartitionReassignmentsApi);
+      const { topics } = request as AlterPartitionReassignmentsRequest;
+      return {
+        errorCode: 0,
+        errorMessage: null,
+        responses: topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ partitionIndex, replicas }) => ({
+            ...{ partitionIndex, errorCode: replicas === null ? 85 : 0 },
+            errorMessage: replicas === null ? "nothing to cancel" : null,
+          })),
+        })),
+      };
+    };
+    const moves = [
+      { topic: "t", partition: 0, replicas: [2, 1] },
+      { topic: "u", partition: 3, replicas: null },
+    ];
+    const { failures } = await failing(admin.alterPartitionReassignments(moves));
+    expect(failures.map(({ name, error }) => [name, error.code, error.message])).toEqual([
+      ["u-3", ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, "nothing to cancel"],
+    ]);
+  });
+
+  it("listPartitionReassignments lists those of some partitions, or of all", async () => {
+    const asked: unknown[] = [];
+    const replicas = { replicas: [1, 2, 3], addingReplicas: [3], removingReplicas: [] };
+    broker.other = (api, request) => {
+      expect(api).toBe(listPartitionReassignmentsApi);
+      asked.push((request as ListPartitionReassignmentsRequest).topics);
+      const topics = [{ name: "t", partitions: [{ partitionIndex: 4, ...replicas }] }];
+      return { errorCode: 0, errorMessage: null, topics };
+    };
+    const some = admin.listPartitionReassignments([{ topic: "t", partition: 4 }]);
+    expect(await clock.run(some)).toEqual([{ topic: "t", partition: 4, ...replicas }]);
+    await clock.run(admin.listPartitionReassignments());
+    expect(asked).toEqual([[{ name: "t", partitionIndexes: [4] }], null]);
+  });
 });
