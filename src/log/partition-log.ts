@@ -163,7 +163,6 @@ export class PartitionLog {
     if (bytes !== null) log.#restore(decodeCheckpoint(bytes));
     const replayed = { chunks: 0, bytes: 0 };
     for (const chunk of store.chunksFrom(log.#logEndOffset)) {
-      if (chunk.baseOffset < log.#logEndOffset) continue;
       log.#replay(chunk);
       replayed.chunks++;
       replayed.bytes += chunk.data.byteLength;
@@ -185,7 +184,7 @@ export class PartitionLog {
   #replay(chunk: StoredChunk): void {
     assert(
       chunk.baseOffset === this.#logEndOffset,
-      `a gap before the chunk at ${chunk.baseOffset}`,
+      `a gap before the chunk at ${chunk.baseOffset}, or one that overlaps: the log ends at ${this.#logEndOffset}`,
     );
     let at = 0;
     while (at < chunk.data.byteLength) {
