@@ -29,6 +29,11 @@ import {
   transportError,
 } from "../topics.ts";
 
+/** A batch that finds the partition full waits here, in the Worker, before the client is told. */
+const FULL_PATIENCE_MS = 3_000;
+const FULL_PAUSE_MS = 5;
+const FULL_PAUSE_MS_MAX = 80;
+
 type TopicData = ProduceRequest["topicData"][number];
 type PartitionData = TopicData["partitionData"][number];
 type PartitionAnswer = ProduceResponseInput["responses"][number]["partitionResponses"][number];
@@ -112,6 +117,11 @@ async function produceTo(
     });
   try {
     let result = await append(leader);
+    const deadline = ctx.now() + Math.min(timeoutMs, FULL_PATIENCE_MS);
+    for (let pause = FULL_PAUSE_MS; isFull(result) && ctx.now() < deadline; pause *= 2) {
+      await ctx.sleep(Math.min(pause, FULL_PAUSE_MS_MAX));
+      result = await append(leader);
+    }
     if (isStale(result.errorCode)) {
       // Nothing was appended, so asking the right one is safe.
       const current = await refreshedLeader(ctx, ref, leader, byId);
@@ -121,6 +131,11 @@ async function produceTo(
   } catch (error) {
     return failed(index, transportError(error), error instanceof Error ? error.message : null);
   }
+}
+
+/** The partition holds as many bytes of produces as it may: nothing was appended. */
+function isFull({ errorCode }: AppendResult): boolean {
+  return errorCode === ErrorCode.THROTTLING_QUOTA_EXCEEDED;
 }
 
 function answerOf(index: number, result: AppendResult): PartitionAnswer {
