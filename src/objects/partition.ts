@@ -26,6 +26,7 @@ import { findOffset, readBatches } from "../log/read.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import { parsePartitionName } from "./partition-name.ts";
+import { decodeRead, encodeReadResult } from "./read-message.ts";
 import { Shell } from "./shell.ts";
 import { SqlLogStore } from "./sql-log-store.ts";
 import { Waiters } from "./waiters.ts";
@@ -158,8 +159,13 @@ export class Partition extends DurableObject<Env> {
     };
   }
 
-  /** `GET ?offset=N` with Upgrade: a socket that says "ready" once the high watermark passes N. */
+  /**
+   * A read (read-message.ts), or `GET ?offset=N` with Upgrade: a socket that says "ready" once the
+   * high watermark passes N.
+   */
   override async fetch(request: Request): Promise<Response> {
+    const asked = decodeRead(request);
+    if (asked !== null) return encodeReadResult(await this.read(asked));
     const core = this.#core ?? (await this.#findMyself());
     const offset = Number(new URL(request.url).searchParams.get("offset"));
     if (core === null || offset < core.machine.log.highWatermark) {
