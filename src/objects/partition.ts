@@ -40,6 +40,7 @@ import {
   THROTTLED_APPEND,
 } from "./partition-answers.ts";
 import { parsePartitionName } from "./partition-name.ts";
+import { decodeRead, encodeReadResult } from "./read-message.ts";
 import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -209,8 +210,13 @@ export class Partition extends DurableObject<Env> {
     };
   }
 
-  /** `GET ?offset=N` with Upgrade: a socket that says "ready" once the high watermark passes N. */
+  /**
+   * A read (read-message.ts), or `GET ?offset=N` with Upgrade: a socket that says "ready" once the
+   * high watermark passes N.
+   */
   override async fetch(request: Request): Promise<Response> {
+    const asked = decodeRead(request);
+    if (asked !== null) return encodeReadResult(await this.read(asked));
     const host = this.#host ?? (await this.#findMyself());
     const offset = Number(new URL(request.url).searchParams.get("offset"));
     if (host === null || offset < host.replica.log.highWatermark) {

@@ -10,6 +10,7 @@ import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import type { Env } from "../env.ts";
 import type { Partition } from "./partition.ts";
 import { isHint, partitionName } from "./partition-name.ts";
+import { decodeReadResult, encodeRead } from "./read-message.ts";
 
 /** Objects opened or destroyed at the same time, and the pause after them: others are to be served. */
 const WAVE_OBJECTS = 8;
@@ -111,7 +112,10 @@ class RemotePartition implements PartitionPort {
     return (await this.#stub()).append({ ...request, batch: alone });
   };
 
-  read: PartitionPort["read"] = async (request) => (await this.#stub()).read(request);
+  read: PartitionPort["read"] = async (request) => {
+    const stub = await this.#stub();
+    return decodeReadResult(await stub.fetch(encodeRead(request)));
+  };
 
   listOffset: PartitionPort["listOffset"] = async (request) =>
     (await this.#stub()).listOffset(request);

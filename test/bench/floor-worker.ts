@@ -5,7 +5,8 @@
  *
  * Of the ways tried this is the fastest (1 KB, 64 connections, requests/s): RPC and `sync()` 4,000;
  * `fetch` to the object 3,400; one row a request behind the output gate 1,700. A call that stores
- * nothing does 4,700.
+ * nothing does 4,700. Reading is the other way round: the body of a response passes through the Worker
+ * untouched, and 1 MB does 1.7 times the MB/s of an RPC result, which is copied in and out.
  *
  * It also looks up what Kedge's partitions have written, so that the product needs no route for it.
  */
@@ -49,9 +50,10 @@ export class Floor extends DurableObject<Env> {
     });
   }
 
-  read(row: number): Uint8Array {
+  override async fetch(request: Request): Promise<Response> {
+    const row = Number(new URL(request.url).searchParams.get("row"));
     const sql = "SELECT data FROM blob WHERE id = ?";
-    return new Uint8Array(this.ctx.storage.sql.exec<{ data: ArrayBuffer }>(sql, row).one().data);
+    return new Response(this.ctx.storage.sql.exec<{ data: ArrayBuffer }>(sql, row).one().data);
   }
 
   async #run(): Promise<void> {
@@ -110,9 +112,7 @@ export default {
         return new Response(String(await env.FLOOR.getByName(object).append(bytes)));
       }
       case "/read":
-        return new Response(
-          await env.FLOOR.getByName(object).read(Number(searchParams.get("row"))),
-        );
+        return env.FLOOR.getByName(object).fetch(request);
       case "/partition-stats":
         return Response.json(await env.PARTITION.getByName(object).stats());
       default:

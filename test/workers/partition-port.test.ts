@@ -6,6 +6,7 @@ import { createCatalogue, D1Catalogue } from "../../src/catalogue/catalogue.ts";
 import type { TopicInfo } from "../../src/cluster/types.ts";
 import { createPartitionsPort } from "../../src/objects/partitions-port.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
+import { Waiters } from "../../src/objects/waiters.ts";
 import { KafkaError } from "../../src/protocol/errors.ts";
 import { migratedDatabase } from "../support/d1.ts";
 import { batchOf, sequenced } from "../unit/log/harness.ts";
@@ -155,12 +156,14 @@ describe("waiting for data", () => {
 
   test("the reader went away: false at once, before the wait and in it", async () => {
     const topic = await createTopic(topicOf());
+    const start = Date.now();
     expect(await portOf(topic).waitForData(0, LONG_MS, AbortSignal.abort())).toBe(false);
     const gone = new AbortController();
     const waiting = portOf(topic).waitForData(0, LONG_MS, gone.signal);
     await waitUntilWaiting(topic, 1);
     gone.abort();
     expect(await waiting).toBe(false);
+    expect(Date.now() - start).toBeLessThan(LONG_MS / 2);
     await waitUntilWaiting(topic, 0);
   });
 
@@ -172,6 +175,26 @@ describe("waiting for data", () => {
     await deleteTopic(topic);
     await stubOf(topic).destroy();
     expect(await waiting).toBe(true);
+  });
+
+  test("a reader that has gone is told nothing more", () => {
+    const sockets: WebSocket[] = [];
+    const ctx = { getWebSockets: () => [], acceptWebSocket: (one: WebSocket) => sockets.push(one) };
+    const waiters = new Waiters(ctx as unknown as DurableObjectState);
+    vi.spyOn(WebSocket.prototype, "serializeAttachment").mockReturnValue();
+    const told = [3, 4].map((offset) => {
+      expect(waiters.add(offset).status).toBe(101);
+      const socket = sockets.at(-1);
+      if (socket === undefined) throw new Error("the object accepted its end");
+      vi.spyOn(socket, "close").mockReturnValue();
+      return { socket, send: vi.spyOn(socket, "send").mockReturnValue() };
+    });
+    const [gone, there] = told;
+    if (gone !== undefined) waiters.remove(gone.socket);
+    waiters.wake(5);
+    waiters.wake(6);
+    expect(gone?.send).not.toHaveBeenCalled();
+    expect(there?.send).toHaveBeenCalledExactlyOnceWith("ready");
   });
 
   test("an object that breaks ends the wait", async () => {

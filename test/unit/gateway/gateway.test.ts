@@ -1,5 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Gateway, startGateway } from "../../../src/gateway/gateway.ts";
 
@@ -68,6 +74,27 @@ let seen: Seen[];
 let log: string[];
 let aborted: number;
 let open: Client[];
+
+function listening(port: number): Promise<NetServer | null> {
+  return new Promise((resolve) => {
+    const socket = createNetServer();
+    socket.once("error", () => resolve(null));
+    socket.listen(port, "127.0.0.1", () => resolve(socket));
+  });
+}
+
+/** Below the ports that the system hands out, so that nobody takes the free one meanwhile. */
+async function takePortAfterAFreeOne(): Promise<{ blocker: NetServer; port: number }> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = 10_000 + 2 * Math.floor(Math.random() * 10_000);
+    const first = await listening(port);
+    if (first === null) continue;
+    const blocker = await listening(port + 1);
+    await new Promise((resolve) => first.close(resolve));
+    if (blocker !== null) return { blocker, port };
+  }
+  throw new Error("no two free ports in a row");
+}
 
 function dial(): Client {
   const client = new Client(gateway.port);
@@ -164,17 +191,19 @@ describe("gateway", () => {
   });
 
   test("a port that is taken fails for the first broker, and is passed over for the others", async () => {
-    const { port } = server.address() as AddressInfo;
     const options = { url: "http://127.0.0.1:1", host: "127.0.0.1", apiKey: null, log: () => {} };
-    await expect(
-      startGateway({ ...options, port, brokerIds: [1, 2], advertised: null }),
-    ).rejects.toThrow("EADDRINUSE");
-    const other = await startGateway({
-      ...{ ...options, port: port - 1, brokerIds: [1, 2], advertised: null },
-    });
-    expect(other.ports[0]).toBe(port - 1);
-    expect(other.ports[1]).not.toBe(port);
-    await other.stop(0);
+    const { blocker, port } = await takePortAfterAFreeOne();
+    try {
+      await expect(
+        startGateway({ ...options, port: port + 1, brokerIds: [1, 2], advertised: null }),
+      ).rejects.toThrow("EADDRINUSE");
+      const other = await startGateway({ ...options, port, brokerIds: [1, 2], advertised: null });
+      expect(other.ports[0]).toBe(port);
+      expect(other.ports[1]).not.toBe(port + 1);
+      await other.stop(0);
+    } finally {
+      blocker.close();
+    }
   });
 
   test("pipelined requests are sent one at a time and answered in order", async () => {

@@ -175,7 +175,9 @@ describe("order and durability", () => {
     expect(checkpointDue({ chunks: 1, bytes: CHECKPOINT_BYTES - 1 }, 0)).toBe(false);
     expect(checkpointDue({ chunks: 1, bytes: CHECKPOINT_BYTES }, 0)).toBe(true);
     expect(checkpointDue({ chunks: 1, bytes: CHECKPOINT_BYTES }, CHECKPOINT_BYTES)).toBe(false);
-    expect(checkpointDue({ chunks: 1, bytes: 8 * CHECKPOINT_BYTES }, CHECKPOINT_BYTES)).toBe(true);
+    const eightfold = 8 * CHECKPOINT_BYTES;
+    expect(checkpointDue({ chunks: 1, bytes: eightfold - 1 }, CHECKPOINT_BYTES)).toBe(false);
+    expect(checkpointDue({ chunks: 1, bytes: eightfold }, CHECKPOINT_BYTES)).toBe(true);
     expect(checkpointDue({ chunks: CHECKPOINT_CHUNKS, bytes: 0 }, CHECKPOINT_BYTES)).toBe(true);
     const log = new LogHarness();
     const size = 1024 * 1024;
@@ -203,6 +205,22 @@ describe("order and durability", () => {
     store.putChunk(first);
     store.putChunk(third);
     expect(() => new LogHarness(store)).toThrow("a gap before the chunk at 2");
+  });
+
+  test("LOG4: a chunk that the checkpoint cuts in two stops recovery", () => {
+    const log = new LogHarness();
+    log.append(batchOf({ records: 2 }));
+    log.deleteRecords(1);
+    const { store } = new LogHarness();
+    const checkpoint = log.store.checkpoint();
+    const [chunk] = [...log.store.chunksFrom(0)];
+    if (checkpoint === null || chunk === undefined) throw new Error("both were stored");
+    store.putCheckpoint(checkpoint);
+    // One batch more in the same chunk than the checkpoint has seen.
+    const more = batchAt(2);
+    const data = new Uint8Array([...chunk.data, ...more]);
+    store.putChunk({ ...chunk, lastOffset: 2, data });
+    expect(() => new LogHarness(store)).toThrow("a gap before the chunk at 0");
   });
 
   test("LOG5: log start, high watermark and end keep their order and never go back", () => {

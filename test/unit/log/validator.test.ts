@@ -122,6 +122,16 @@ describe("the frame", () => {
     }
   });
 
+  test("LOG50: less than a length behind the batch is dropped, whatever it says", () => {
+    const batch = batchOf();
+    for (let size = 1; size < 12; size++) {
+      const tail = new Uint8Array(size).fill(255);
+      expect(expectAccepted(concatBytes([batch, tail]))).toEqual(batch);
+    }
+    // A whole length that no batch can have is not a batch that was cut.
+    expectRefused(concatBytes([batch, new Uint8Array(12).fill(255)]), 87, "this one has more");
+  });
+
   test("LOG50: a cut first batch is none", () => {
     const batch = batchOf({ valueBytes: 100 });
     expectRefused(batch.subarray(0, batch.byteLength - 1), 87, `it says ${batch.byteLength} bytes`);
@@ -300,7 +310,8 @@ describe("the records", () => {
   });
 
   test("LOG58: with LogAppendTime the producer's times do not matter", () => {
-    expectAccepted(batchOf({ records: [NOW * 2] }), { logAppendTime: true });
+    const batch = batchOf({ records: [NOW * 2, 5] });
+    expect(expectAccepted(batch.slice(), { logAppendTime: true })).toEqual(batch);
   });
 
   test("LOG58: a thousand refused records are counted, a hundred are named", () => {
