@@ -184,6 +184,9 @@ export class Partition extends DurableObject<Env> {
 
   /** Drops everything for good: the topic, or this replica of it, is gone from the catalogue. */
   async destroy(): Promise<void> {
+    // A call that comes late must not take a replica that was put back meanwhile.
+    const catalogue = createCatalogue(this.env.CATALOGUE);
+    if ((await readIdentity(catalogue, this.#address, true)) !== null) return;
     this.#destroyed++;
     this.#close("the partition was deleted");
     await this.ctx.storage.deleteAll();
