@@ -56,7 +56,10 @@ export class RestWorld {
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      // The world's clock stands still but for this.
+      sleep: async (ms) => {
+        this.nowMs += ms;
+      },
       config: this.#config,
       ports: { catalogue: this.catalogue, partitions: this.partitions },
       waitUntil: (promise) => execution.waitUntil(promise),

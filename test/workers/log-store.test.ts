@@ -48,7 +48,7 @@ describe("on SQLite", () => {
       }
     }));
 
-  test("nothing but the two tables: an index would be billed with every row", () =>
+  test("nothing but the three tables: an index would be billed with every row", () =>
     withStorage((sql) => {
       new SqlLogStore(sql).putChunk(chunkOf(0, 0));
       const things = sql
@@ -59,6 +59,7 @@ describe("on SQLite", () => {
       expect(things).toEqual([
         { type: "table", name: "checkpoint" },
         { type: "table", name: "chunk" },
+        { type: "table", name: "replica" },
       ]);
     }));
 

@@ -334,7 +334,7 @@ describe("what goes wrong", () => {
     expect(await chunkRows(stub)).toBe(0);
   });
 
-  test("what is under way when the topic is destroyed is answered: stored before, or 3", async () => {
+  test("what is under way when the topic is destroyed is answered 3", async () => {
     const stub = await newPartition();
     await stub.append(append(batchOf()));
     const codes = await inside(stub, async (partition) => {
@@ -343,7 +343,7 @@ describe("what goes wrong", () => {
       await partition.destroy();
       return (await Promise.all([...appends, moved])).map(({ errorCode }) => errorCode);
     });
-    expect(codes).toEqual([0, 3, 3, 3, 3]);
+    expect(codes).toEqual([3, 3, 3, 3, 3]);
     // The catalogue still has it, so it opens anew, empty.
     expect(await stub.append(append(batchOf()))).toMatchObject({ errorCode: 0, baseOffset: 0 });
   });

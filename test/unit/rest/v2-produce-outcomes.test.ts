@@ -76,7 +76,7 @@ describe("failures of the log", () => {
     world.partitions.intercept = ({ partition }) =>
       partition === 0
         ? {
-            errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+            errorCode: ErrorCode.NOT_ENOUGH_REPLICAS,
             errorMessage: "later",
             baseOffset: -1,
             logAppendTimeMs: -1,
