@@ -92,7 +92,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
     brokerId: null,
-      advertised: () => ({ host: "kafka.example", port: 9092 }),
+    advertised: () => ({ host: "kafka.example", port: 9092 }),
     now: () => 1_700_000_000_000,
     random: () => prng.float(),
     sleep: async () => {},
