@@ -314,7 +314,10 @@ export class PartitionLog {
     log.#storedHighWatermark = store.chunkInfoAt(OFFSET_MAX)?.highWatermark ?? 0;
     const replayed = { chunks: 0, bytes: 0 };
     for (const chunk of store.chunksFrom(log.#logEndOffset)) {
-      if (chunk.baseOffset < log.#logEndOffset) continue;
+      assert(
+        chunk.baseOffset === log.#logEndOffset,
+        `a gap before the chunk at ${chunk.baseOffset}, or one that overlaps: the log ends at ${log.#logEndOffset}`,
+      );
       log.#replay(chunk, Infinity);
       replayed.chunks++;
       replayed.bytes += chunk.data.byteLength;
