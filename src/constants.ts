@@ -49,13 +49,15 @@ export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 export const MIN_INSYNC_REPLICAS_DEFAULT = 1;
 export const REPLICA_LAG_TIME_MAX_MS_DEFAULT = 30_000;
 /** Bytes of records in one message to a follower (a larger batch travels alone), and on their way to it. */
-export const REPLICATE_MESSAGE_BYTES_MAX = 1024 * 1024;
+export const REPLICATE_MESSAGE_BYTES_MAX = CHUNK_BYTES_MAX;
 export const REPLICATE_WINDOW_BYTES_MAX = 4 * 1024 * 1024;
 /** A message to a follower or the catalogue without an answer is given up after this long. */
 export const REPLICATE_TIMEOUT_MS = 5_000;
 /** The pause before a failed message is tried again doubles from the first to the second. */
 export const REPLICATE_RETRY_MS_MIN = 50;
 export const REPLICATE_RETRY_MS_MAX = 15_000;
+/** A high watermark waits so long for records to travel to a follower with. */
+export const REPLICATE_LINGER_MS = 20;
 /** A log without appends for this long stores its high watermark in a row of its own. */
 export const REPLICATE_QUIET_MS = 5_000;
 

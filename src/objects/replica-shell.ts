@@ -24,6 +24,9 @@ export interface ReplicaShellHooks {
   afterTurn(): void;
 }
 
+/** The platform keeps an idle object for about ten seconds. */
+const TIMER_MS_MAX = 1_000;
+
 interface Caller {
   resolve(reply: ReplicaReply): void;
   reject(error: unknown): void;
@@ -148,8 +151,8 @@ export class ReplicaShell {
   }
 
   /**
-   * While somebody waits, or a send is under way, the object is awake anyhow and a timer is free; an
-   * alarm is a row written, and outlives the object.
+   * While somebody waits, or a send is under way, or only a moment passes, the object is awake anyhow
+   * and a timer is free; an alarm is a row written, and outlives the object.
    */
   #wakeUpAt(deadline: number, now: number): void {
     if (deadline === Infinity) {
@@ -157,7 +160,7 @@ export class ReplicaShell {
       return;
     }
     const at = Math.max(deadline, now);
-    if (this.#callers.size > 0 || this.#sending > 0) {
+    if (this.#callers.size > 0 || this.#sending > 0 || at - now <= TIMER_MS_MAX) {
       if (this.#timer !== null && this.#timer.at <= at) return;
       this.#stopTimer();
       const id = setTimeout(() => {

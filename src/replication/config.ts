@@ -2,6 +2,7 @@
 import {
   MIN_INSYNC_REPLICAS_DEFAULT,
   REPLICA_LAG_TIME_MAX_MS_DEFAULT,
+  REPLICATE_LINGER_MS,
   REPLICATE_MESSAGE_BYTES_MAX,
   REPLICATE_QUIET_MS,
   REPLICATE_RETRY_MS_MAX,
@@ -23,6 +24,8 @@ export interface ReplicaConfig {
   readonly retryMaxMs: number;
   readonly windowBytes: number;
   readonly messageBytes: number;
+  /** So long the high watermark waits for records to travel with. */
+  readonly lingerMs: number;
   readonly quietMs: number;
 }
 
@@ -35,5 +38,6 @@ export const REPLICA_CONFIG_DEFAULT: ReplicaConfig = {
   retryMaxMs: REPLICATE_RETRY_MS_MAX,
   windowBytes: REPLICATE_WINDOW_BYTES_MAX,
   messageBytes: REPLICATE_MESSAGE_BYTES_MAX,
+  lingerMs: REPLICATE_LINGER_MS,
   quietMs: REPLICATE_QUIET_MS,
 };

@@ -104,6 +104,9 @@ export class Copier {
   send(nowMs: number, quiet: boolean, out: ReplicaMessage[]): void {
     this.#quiet = quiet;
     for (const follower of this.#followers.values()) {
+      if (this.#isUntold(follower)) {
+        follower.untoldSinceMs = Math.min(follower.untoldSinceMs, nowMs);
+      }
       if (follower.retryAtMs > nowMs) continue;
       while (this.#sendNext(nowMs, follower, out));
     }
@@ -114,7 +117,7 @@ export class Copier {
     const { log, config } = this.#core;
     if (!follower.matched && follower.inFlight > 0) return false;
     if (!follower.hasRoom(1, config)) return false;
-    if (follower.matched && !this.#hasNews(follower)) return false;
+    if (follower.matched && this.#newsAtMs(follower) > nowMs) return false;
     const offset = follower.next > log.logStartOffset ? follower.next : this.#firstOffset();
     const piece = this.#tail.read(offset, config.messageBytes);
     if (!follower.hasRoom(piece.bytes, config)) return false;
@@ -138,15 +141,23 @@ export class Copier {
     return follower.matched;
   }
 
-  #hasNews(follower: Progress): boolean {
-    const { log } = this.#core;
-    if (follower.next < log.logEndOffset) return true;
-    if (follower.inFlight > 0) return false;
-    return (
-      follower.toldHighWatermark < log.highWatermark ||
+  #isUntold(follower: Progress): boolean {
+    return follower.inFlight === 0 && follower.toldHighWatermark < this.#core.log.highWatermark;
+  }
+
+  /**
+   * From when on there is something to tell a follower. Under load the next records carry the high
+   * watermark, so it waits for them a little before it travels alone (REP18).
+   */
+  #newsAtMs(follower: Progress): number {
+    const { log, config } = this.#core;
+    if (follower.next < log.logEndOffset) return -Infinity;
+    if (follower.inFlight > 0) return Infinity;
+    const isNow =
       follower.logStartOffset < log.logStartOffset ||
-      (this.#quiet && follower.settledHighWatermark < log.highWatermark)
-    );
+      (this.#quiet && follower.settledHighWatermark < log.highWatermark);
+    if (isNow) return -Infinity;
+    return this.#isUntold(follower) ? follower.untoldSinceMs + config.lingerMs : Infinity;
   }
 
   #place(offset: number, mayRestart: boolean): Pick<ReplicateRequest, "previous" | "producers"> {
@@ -175,10 +186,10 @@ export class Copier {
   deadlineMs(): number {
     let earliest = Infinity;
     for (const follower of this.#followers.values()) {
-      const idle = follower.inFlight === 0 && (!follower.matched || this.#hasNews(follower));
-      const due = idle
-        ? Math.max(follower.retryAtMs, 0)
-        : follower.oldestSentMs() + this.#core.config.sendTimeoutMs;
+      const due =
+        follower.inFlight > 0
+          ? follower.oldestSentMs() + this.#core.config.sendTimeoutMs
+          : Math.max(follower.retryAtMs, follower.matched ? this.#newsAtMs(follower) : 0, 0);
       earliest = Math.min(earliest, due);
     }
     return earliest;

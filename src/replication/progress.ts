@@ -32,6 +32,8 @@ export class Progress {
   /** When it was last known to have all that the leader had. */
   caughtUpAtMs: number;
   retryAtMs = -Infinity;
+  /** Since when nothing has been under way that would tell it of the high watermark. */
+  untoldSinceMs = Infinity;
   readonly #inFlight = new Map<number, Sent>();
   #inFlightBytes = 0;
   #failures = 0;
@@ -54,6 +56,7 @@ export class Progress {
 
   sent(sendId: number, message: Sent, end: number): void {
     this.#inFlight.set(sendId, message);
+    this.untoldSinceMs = Infinity;
     this.#inFlightBytes += message.bytes;
     if (this.matched) this.next = end;
   }

@@ -39,7 +39,10 @@ export class LogTail {
     this.#last = null;
   }
 
-  /** Whole batches from the one at `offset` on, as many as fit, at least one. */
+  /**
+   * Whole batches from the one at `offset` on, at least one, at most what fits. Only the first chunk
+   * is ever cut: a follower then writes no more rows than the leader did.
+   */
   read(offset: number, maxBytes: number): Piece {
     const { logEndOffset } = this.#log;
     if (this.#last?.offset === offset && this.#last.end === logEndOffset) return this.#last.piece;
@@ -51,7 +54,7 @@ export class LogTail {
         if (chunk.baseOffset >= stored) break;
         const from = positionOf(chunk.data, at);
         const to = endWithin(chunk.data, from, maxBytes - bytes, bytes === 0);
-        if (to === from) break;
+        if (to < chunk.data.byteLength && bytes > 0) break;
         const { incarnation, appendedAtMs } = chunk;
         const data = chunk.data.subarray(from, to);
         chunks.push({ incarnation, appendedAtMs, data });
@@ -89,8 +92,11 @@ export class LogTail {
     return first === undefined ? this.#log.logEndOffset : batchBaseOffset(first.batch, 0);
   }
 
-  /** This turn's batches from `offset` on; one incarnation wrote them all. */
-  #fresh(offset: number, room: number, atLeastOne: boolean): ReplicatedChunk | null {
+  /**
+   * This turn's batches from `offset` on, all of them or, at the front of a message, as many as fit,
+   * at least one. One incarnation wrote them all.
+   */
+  #fresh(offset: number, room: number, atFront: boolean): ReplicatedChunk | null {
     const start = this.#turn.findIndex((fact) => batchBaseOffset(fact.batch, 0) === offset);
     const first = this.#turn[start];
     if (first === undefined) return null;
@@ -98,7 +104,8 @@ export class LogTail {
     let left = room;
     for (const { batch } of this.#turn.slice(start)) {
       left -= batch.byteLength;
-      if (left < 0 && !(atLeastOne && batches.length === 0)) break;
+      if (left < 0 && !atFront) return null;
+      if (left < 0 && batches.length > 0) break;
       batches.push(batch);
     }
     const [only] = batches;

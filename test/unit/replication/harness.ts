@@ -41,7 +41,7 @@ export class Node {
     store = new MemoryReplicaStore(),
   ) {
     this.brokerId = brokerId;
-    this.config = { ...REPLICA_CONFIG_DEFAULT, ...config };
+    this.config = { ...REPLICA_CONFIG_DEFAULT, lingerMs: 0, ...config };
     this.store = store;
     const { log, replayed } = PartitionLog.recover(store);
     const stored = store.replicaState();

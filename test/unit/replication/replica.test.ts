@@ -1,13 +1,33 @@
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
-import type { ReplicaEffects } from "../../../src/replication/messages.ts";
+import type { ReplicaEffects, ReplicaInput } from "../../../src/replication/messages.ts";
 import { batchOf, sequenced, storedBytes } from "../log/harness.ts";
-import { answered, append, cluster, copies, deliver, Node, ROW, settle } from "./harness.ts";
+import {
+  answered,
+  append,
+  cluster,
+  copies,
+  deliver,
+  Node,
+  type Replicate,
+  ROW,
+  settle,
+} from "./harness.ts";
 
 function errorsOf(out: ReplicaEffects): number[] {
   return [...out.ready, ...out.replies].flatMap(({ reply }) =>
     reply.kind === "replicate" ? [] : [reply.errorCode],
   );
+}
+
+/** One follower answers, message by message; all that it was sent. */
+function follow(leader: Node, follower: Node, first: readonly Replicate[]): Replicate[] {
+  const sent = [...first];
+  for (const message of sent) {
+    const out = leader.turn(answered(message, deliver(message, follower)));
+    sent.push(...copies(out, message.follower));
+  }
+  return sent;
 }
 
 /** A cluster that has settled over a few batches. */
@@ -213,6 +233,39 @@ describe("copying", () => {
       2 * size,
       2 * size,
     ]);
+  });
+
+  test("REP17: only the first chunk of a message is cut, so a follower's rows are its leader's", () => {
+    const size = batchOf({ valueBytes: 1_000 }).byteLength;
+    const [leader, two] = cluster({ messageBytes: 5 * size });
+    const three = (first: number): ReplicaInput[] =>
+      [0, 1, 2].map((at) => append(first + at, 1, batchOf({ valueBytes: 1_000 })));
+    for (let turn = 0; turn < 3; turn++) leader.done(...three(3 * turn));
+    for (let gaveUp = 0; gaveUp < 2; gaveUp++) {
+      leader.nowMs += 60_000;
+      leader.turn({ kind: "tick" });
+    }
+    const [first, second] = follow(leader, two, copies(leader.out, 2));
+    const sizesOf = (message: Replicate | undefined): (number | undefined)[] =>
+      message?.request.chunks.map(({ data }) => data.byteLength) ?? [];
+    // Three and two would fit.
+    expect([sizesOf(first), sizesOf(second)]).toEqual([[3 * size], [3 * size]]);
+    const rowsOf = (node: Node): number => [...node.store.chunksFrom(0)].length;
+    expect([rowsOf(two), rowsOf(leader)]).toEqual([3, 3]);
+  });
+
+  test("REP18: the high watermark waits a little for records to travel with", () => {
+    const [leader, two, three] = cluster({ lingerMs: 20 });
+    settle(leader, [two, three], leader.done(append()));
+    expect([leader, two, three].map(({ log }) => log.highWatermark)).toEqual([1, 0, 0]);
+    expect(leader.replica.deadline()).toBe(leader.nowMs + 20);
+    leader.nowMs += 19;
+    expect(copies(leader.done({ kind: "tick" }))).toEqual([]);
+    settle(leader, [two, three], leader.done(append()));
+    expect([leader, two, three].map(({ log }) => log.highWatermark)).toEqual([2, 1, 1]);
+    leader.nowMs += 20;
+    settle(leader, [two, three], leader.done({ kind: "tick" }));
+    expect([leader, two, three].map(({ log }) => log.highWatermark)).toEqual([2, 2, 2]);
   });
 
   test("REP18 REP23: a follower learns the high watermark without waiting for the next record", () => {
