@@ -302,18 +302,18 @@ describe("deadlines", () => {
 
   test("somebody waits: a timer, which costs no row, moved only forward", async () => {
     const platform = new Platform();
-    platform.replica.due = Date.now() + 500;
+    platform.replica.due = Date.now() + 5_000;
     platform.ask("a", waiting);
     await settled();
-    platform.replica.due = Date.now() + 100;
+    platform.replica.due = Date.now() + 2_000;
     platform.ask("b", waiting);
     await settled();
-    platform.replica.due = Date.now() + 300;
+    platform.replica.due = Date.now() + 3_000;
     platform.ask("c", waiting);
     await settled();
     expect(await alarmsOf(platform)).toEqual([]);
     expect(vi.getTimerCount()).toBe(1);
-    vi.advanceTimersByTime(99);
+    vi.advanceTimersByTime(1_999);
     await settled();
     expect(platform.replica.turns).toHaveLength(3);
     platform.replica.due = Infinity;
