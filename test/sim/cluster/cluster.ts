@@ -216,7 +216,6 @@ function drawConfig({ random }: Scheduler): ReplicaConfig {
     windowBytes: 400 + random.int(4_000),
     messageBytes: 100 + random.int(800),
     quietMs: 100 + random.int(300),
-    lingerMs: random.int(30),
   };
   // Not drawn: one draw more would make another run of every seed that once found something.
   return { ...drawn, lingerMs: drawn.retryMinMs };
