@@ -29,6 +29,8 @@ export interface RequestContext {
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
   readonly apiVersion: number;
+  /** A Kafka client asks, by a frame. False: a caller in this process (REST), who knows every code. */
+  readonly byFrame: boolean;
   /** The broker whose address the client dialled; null over HTTP, where all share one. */
   readonly brokerId: number | null;
   /** The address that clients dial to reach a broker; each its own, see router/advertised.ts. */
@@ -50,7 +52,7 @@ export interface RequestContext {
 }
 
 /** What the caller of `dispatchFrame` and `call` knows; the frame's header gives the rest. */
-export type RequestContextBase = Omit<RequestContext, "clientId" | "apiVersion">;
+export type RequestContextBase = Omit<RequestContext, "clientId" | "apiVersion" | "byFrame">;
 
 export interface LogEntry {
   readonly level: "error" | "warn";

@@ -48,7 +48,8 @@ export async function dispatchFrame(
     );
   }
   const request = decodeBody(api, header, bytes);
-  const ctx = { ...base, clientId: header.clientId, apiVersion: header.apiVersion };
+  const { clientId, apiVersion } = header;
+  const ctx = { ...base, clientId, apiVersion, byFrame: true };
   const response = await run(handler, ctx, header.correlationId, request);
   return response === null ? null : reframe(response, prefixed);
 }
@@ -75,7 +76,8 @@ export async function call<A extends AnyApi>(
   const handler = handlerByKey(api.key);
   assert(handler !== undefined, `no handler answers ${api.name}`);
   const version = options.version ?? handler.versions[1];
-  const ctx = { ...base, clientId: options.clientId ?? null, apiVersion: version };
+  const clientId = options.clientId ?? null;
+  const ctx = { ...base, clientId, apiVersion: version, byFrame: false };
   const response = await answer(handler, ctx, api.request.normalize(version, request));
   assert(response !== null, `${api.name} has no response to this request: send it as a frame`);
   return api.response.normalize(version, response) as ResponseOf<A>;

@@ -17,6 +17,7 @@ import type { ProduceRequest, ProduceResponseInput } from "../../protocol/api/00
 import { produceApi } from "../../protocol/api/00-produce.ts";
 import { ErrorCode, errorName } from "../../protocol/errors.ts";
 import { batchIsTransactional, batchProducerId } from "../../protocol/record-batch.ts";
+import { codeForProducer } from "../client-codes.ts";
 import type { RequestContext } from "../context.ts";
 import { ConnectionError, defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
@@ -116,7 +117,8 @@ async function produceTo(
         logAppendTime: rules.logAppendTime,
       }),
   });
-  return typeof result === "number" ? failed(index, result, null) : answerOf(index, result);
+  const answer = typeof result === "number" ? failed(index, result, null) : answerOf(index, result);
+  return { ...answer, errorCode: codeForProducer(ctx, answer.errorCode) };
 }
 
 function answerOf(index: number, result: AppendResult): PartitionAnswer {

@@ -17,6 +17,7 @@ import type { FetchRequest, FetchResponseInput } from "../../protocol/api/01-fet
 import { fetchApi } from "../../protocol/api/01-fetch.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { batchSizeInBytes, RECORD_BATCH_HEADER_BYTES } from "../../protocol/record-batch.ts";
+import { codeForConsumer } from "../client-codes.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
@@ -83,7 +84,7 @@ export const fetchHandler = defineHandler(
     const responses = topics.map(({ topic, topicId, slots }) => ({
       topic,
       topicId,
-      partitions: slots.map((slot) => answerOf(slot, request)),
+      partitions: slots.map((slot) => answerOf(ctx, slot, request)),
     }));
     return { errorCode: ErrorCode.NONE, sessionId: 0, responses };
   },
@@ -267,13 +268,14 @@ function nothing(errorCode: number): ReadResult {
 }
 
 function answerOf(
+  ctx: RequestContext,
   { request, result, near }: Slot,
   { isolationLevel }: FetchRequest,
 ): PartitionAnswer {
   const { errorCode, highWatermark, lastStableOffset, logStartOffset, divergingEpoch } = result;
   return {
     partitionIndex: request.partition,
-    errorCode,
+    errorCode: codeForConsumer(ctx, errorCode),
     highWatermark,
     lastStableOffset,
     logStartOffset,

@@ -9,6 +9,7 @@
  */
 import { listOffsetsApi } from "../../protocol/api/02-list-offsets.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { codeForConsumer } from "../client-codes.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
@@ -43,7 +44,9 @@ export const listOffsetsHandler = defineHandler(
           const { partitionIndex, currentLeaderEpoch, timestamp } = wanted;
           const leader = leaderOf(ctx, topic, partitionIndex);
           const ask = { timestamp, currentLeaderEpoch, readCommitted };
-          return { partitionIndex, ...(await listOne(ctx, ref, partitionIndex, leader, ask)) };
+          const answer = await listOne(ctx, ref, partitionIndex, leader, ask);
+          const errorCode = codeForConsumer(ctx, answer.errorCode);
+          return { partitionIndex, ...answer, errorCode };
         });
         return { name, partitions: await Promise.all(answers) };
       }),
