@@ -24,7 +24,7 @@ export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
  * What one Fetch response may hold (the broker's fetch.max.bytes, 55 MiB in Kafka): lower, since a
  * Worker has 128 MB for the parts and their concatenation. A larger first batch is returned all the same.
  */
-export const FETCH_BYTES_MAX = 16 * 1024 * 1024;
+export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 /** What one partition may add to it: one RPC message, with room for its envelope. */
 export const FETCH_PARTITION_BYTES_MAX = 28 * 1024 * 1024;
 /** A fetch parks no longer than this, whatever it asks (Kafka has no cap; a Worker's client may be gone). */
