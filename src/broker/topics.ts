@@ -68,23 +68,6 @@ export function isStale(errorCode: number): boolean {
   );
 }
 
-/** The partition's object, read anew from the catalogue; null when nothing changed. */
-export async function refreshedLeader(
-  ctx: RequestContext,
-  ref: TopicRef,
-  old: Leader,
-  byId: boolean,
-): Promise<Leader | null> {
-  const topic = (await lookUpTopics(ctx, [ref], byId, { fresh: true }))(ref);
-  const found = leaderOf(ctx, topic, old.state.partition, byId);
-  if (typeof found === "number") return null;
-  const same =
-    found.topic.topicId === old.topic.topicId &&
-    found.state.leader === old.state.leader &&
-    found.state.leaderEpoch === old.state.leaderEpoch;
-  return same ? null : found;
-}
-
 /** What a call to an object that failed on the way means for a client. */
 export function transportError(error: unknown): number {
   // Overloaded: the platform refused it, and asks not to be tried again at once.

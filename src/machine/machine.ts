@@ -30,7 +30,3 @@ export interface Machine<Input, Fact, Message, Reply> {
   /** When it next wants a tick, in ms since the epoch; Infinity when nothing is due. */
   deadline(): number;
 }
-
-export function noEffects<Fact, Message, Reply>(): Effects<Fact, Message, Reply> {
-  return { facts: [], messages: [], replies: [] };
-}
