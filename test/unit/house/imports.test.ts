@@ -33,7 +33,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** npm packages and platform modules, by folder; "node:" stands for all of Node's own. */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protocol: ["fflate", "fzstd", "lz4js", "snappyjs"],
-  objects: ["cloudflare:workers", "itty-durable"],
+  group: ["re2js"],
+  objects: ["cloudflare:workers", "itty-durable", "itty-router"],
   catalogue: ["cloudflare:workers"],
   "index.ts": ["cloudflare:workers"],
   router: ["hono", "zod", "cloudflare:workers"],
