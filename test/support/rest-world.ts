@@ -1,6 +1,8 @@
 /** The whole HTTP side in this process: the front door and the handlers over memory. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
+import type { Point } from "../../src/cluster/nearest.ts";
 import { Prng } from "../../src/lib/prng.ts";
+import { addressedBroker } from "../../src/router/advertised.ts";
 import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
@@ -10,6 +12,8 @@ import { MemoryPartitions } from "./memory-partitions.ts";
 export interface RestWorldOptions {
   readonly vars?: FrontDoorVars;
   readonly config?: Partial<BrokerConfig>;
+  /** Where requests come from, as the platform says. */
+  readonly reader?: Point | null;
 }
 
 export interface Answer<T = unknown> {
@@ -32,6 +36,7 @@ export class RestWorld {
   principal = "";
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
+  readonly #reader: Point | null;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
   readonly #door = createFrontDoor<FrontDoorVars>((_env, request, execution, principal) =>
@@ -41,6 +46,7 @@ export class RestWorld {
   constructor(options: RestWorldOptions = {}) {
     this.#vars = options.vars ?? { KEDGE_OPEN: "loopback" };
     this.#config = { ...BROKER_CONFIG, ...options.config };
+    this.#reader = options.reader ?? null;
   }
 
   #context(
@@ -52,12 +58,14 @@ export class RestWorld {
     return {
       clusterId: "kedge",
       principal,
-      brokerId: null,
+      brokerId: addressedBroker(request),
+      reader: this.#reader,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),
-      // The world's clock stands still but for this.
+      // The world's clock stands still but for this; what can be done without it comes first.
       sleep: async (ms) => {
+        await new Promise((resolve) => setImmediate(resolve));
         this.nowMs += ms;
       },
       config: this.#config,
@@ -103,12 +111,18 @@ export class RestWorld {
     return this.request<T>("GET", path, { headers });
   }
 
-  async createTopic(name: string, partitions = 1, configs: Record<string, string> = {}) {
+  async createTopic(
+    name: string,
+    partitions = 1,
+    configs: Record<string, string> = {},
+    replicas = 1,
+  ) {
     const { status, text } = await this.request("POST", "/v3/clusters/kedge/topics", {
       type: "application/json",
       body: {
         topic_name: name,
         partitions_count: partitions,
+        replication_factor: replicas,
         configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
       },
     });
