@@ -20,6 +20,8 @@ export interface Slot {
   /** The replica near the reader, when it is not the leader; null too once it was of no use. */
   near: NearReplica | null;
   result: ReadResult;
+  /** Of records that were read and let go of while the fetch waits for more; 0 when they are here. */
+  parkedBytes: number;
   /** The broker whose replica gave the result; -1 before. */
   readFrom: number;
 }
@@ -31,7 +33,7 @@ export function newSlot(
   near: NearReplica | null,
 ): Slot {
   const errorCode = typeof leader === "number" ? leader : ErrorCode.NONE;
-  return { ref, request, leader, near, result: nothing(errorCode), readFrom: -1 };
+  return { ref, request, leader, near, result: nothing(errorCode), parkedBytes: 0, readFrom: -1 };
 }
 
 export function nothing(errorCode: number): ReadResult {
@@ -48,6 +50,16 @@ export function nothing(errorCode: number): ReadResult {
 
 export function bytesOf(slots: readonly Slot[]): number {
   return slots.reduce((sum, { result }) => sum + result.records.byteLength, 0);
+}
+
+/** What waits costs no memory: it is read again when the wait is over (as in Kafka's DelayedFetch). */
+export function park(slots: readonly Slot[]): void {
+  for (const slot of slots) {
+    const { byteLength } = slot.result.records;
+    if (byteLength === 0) continue;
+    slot.parkedBytes = byteLength;
+    slot.result = { ...slot.result, records: EMPTY_BYTES };
+  }
 }
 
 /** Where a further read of the partition goes on. */

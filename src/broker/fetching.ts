@@ -17,7 +17,7 @@ import type { FetchRequest } from "../protocol/api/01-fetch.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { RequestContext } from "./context.ts";
 import { type Lease, unboundedLease } from "./fetch-budget.ts";
-import { bytesOf, nextOffset, nothing, type Slot, wholeBatches } from "./fetch-slot.ts";
+import { bytesOf, nextOffset, nothing, park, type Slot, wholeBatches } from "./fetch-slot.ts";
 import { askLeader } from "./leader-call.ts";
 import { type NearReplica, replicaSelector } from "./near-replica.ts";
 import type { ReadRequest, ReadResult } from "./ports.ts";
@@ -62,11 +62,15 @@ export class Fetching {
     while (hadRoom && !this.#satisfied(minBytes)) {
       const left = this.#leftMs();
       if (left <= 0 || this.#ctx.signal?.aborted === true) break;
+      park(this.#slots);
+      this.#lease.keep(0);
       const woken = await this.#waitForAny(left);
       if (woken.length === 0) break;
       if (minBytes > 1) await this.#gather(Math.min(GATHER_MS, this.#leftMs()));
       hadRoom = await this.#readAll(woken);
     }
+    const parked = this.#slots.filter(({ parkedBytes }) => parkedBytes > 0);
+    if (parked.length > 0) await this.#readAll(parked);
     this.#cutToLimit();
     this.#lease.keep(bytesOf(this.#slots));
   }
@@ -76,13 +80,14 @@ export class Fetching {
   }
 
   #satisfied(minBytes: number): boolean {
-    for (const { result, near } of this.#slots) {
+    let bytes = 0;
+    for (const { result, near, parkedBytes } of this.#slots) {
       if (near?.redirect === true) return true;
       if (result.errorCode !== ErrorCode.NONE || result.divergingEpoch !== null) return true;
+      bytes += result.records.byteLength + parkedBytes;
     }
     // No partitions: nothing will ever come.
-    if (this.#slots.length === 0) return true;
-    return bytesOf(this.#slots) >= Math.min(minBytes, this.#maxBytes);
+    return bytes >= Math.min(minBytes, this.#maxBytes) || this.#slots.length === 0;
   }
 
   /** False when there was not the memory for what is there: the answer is what was read so far. */
@@ -208,6 +213,7 @@ export class Fetching {
 
   async #read(slot: Slot, asked: Asked): Promise<void> {
     const { ref, near } = slot;
+    slot.parkedBytes = 0;
     // Sent elsewhere: the leader gives no records (KIP-392).
     if (near?.redirect === true) return;
     const { currentLeaderEpoch, lastFetchedEpoch, partition } = slot.request;
@@ -261,9 +267,7 @@ export class Fetching {
     const woken: Slot[] = [];
     const waits = this.#slots.map(async (slot) => {
       if (typeof slot.leader === "number") return;
-      const { highWatermark, records } = slot.result;
-      const offset =
-        records.byteLength > 0 ? highWatermark : Math.max(slot.request.fetchOffset, highWatermark);
+      const offset = Math.max(slot.request.fetchOffset, slot.result.highWatermark);
       const port = slot.near?.port ?? slot.leader.port;
       if (await port.waitForData(offset, timeoutMs, over.signal)) woken.push(slot);
     });

@@ -94,7 +94,7 @@ describe("REST20: a reader in Europe", () => {
     }
   });
 
-  test("is where the platform says, and nowhere else", async () => {
+  test("DOOR7: is where the platform says, and nowhere else", async () => {
     const coordinates = { latitude: "35.7", longitude: "139.7" };
     expect((await read("?offset=0", { cf: coordinates })).from).toBe(3);
     expect((await read("?offset=0", { cf: { continent: 7, latitude: null } as never })).from).toBe(
@@ -108,7 +108,7 @@ describe("REST20: a reader in Europe", () => {
   });
 });
 
-describe("whenSent", () => {
+describe("DOOR9: whenSent", () => {
   const BYTES = new Uint8Array(3 * 1024 * 1024).map((_, i) => i % 251);
 
   test("changes nothing of the answer, and says once that all of it was taken", async () => {

@@ -94,6 +94,26 @@ describe("fetches among others", () => {
     expect(sizes(await waiting)).toEqual([QUARTER.length]);
   });
 
+  test("one that waits for more than there is holds nothing, and reads again at the end", async () => {
+    const world = await FetchWorld.create(2);
+    world.append(0, QUARTER);
+    const { budget, lease } = budgetOf(world, 8 * MIB);
+    const held = lease();
+    const options = { offsets: [0, 0], minBytes: 3 * QUARTER.length, maxWaitMs: 5_000 };
+    const waiting = world.waiting(options);
+    await world.clock.advance(1_000);
+    expect(budget.freeBytes).toBe(8 * MIB);
+    world.append(1, QUARTER, QUARTER);
+    await world.clock.advance(10);
+    expect(sizes(await waiting)).toEqual([QUARTER.length, 2 * QUARTER.length]);
+    expect(held.bytes).toBe(3 * QUARTER.length);
+    lease();
+    const before = world.clock.now();
+    const late = world.read({ offsets: [0, 2], minBytes: 3 * QUARTER.length, maxWaitMs: 5_000 });
+    expect(sizes(await late)).toEqual([QUARTER.length, 0]);
+    expect(world.clock.now() - before).toBe(5_000);
+  });
+
   test("read less when much is out already, and answer at once", async () => {
     const world = await FetchWorld.create();
     world.append(0, ...Array.from({ length: 40 }, () => batchOfBytes(20_000)));

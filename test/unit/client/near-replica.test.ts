@@ -147,7 +147,7 @@ describe("without client.rack", () => {
 });
 
 describe("over HTTP", () => {
-  it("the broker is a header, for requests that are for one", async () => {
+  it("DOOR8 the broker is a header, for requests that are for one", async () => {
     const seen: (string | null)[] = [];
     const http = new HttpTransport({
       urls: ["https://kedge.test"],

@@ -273,7 +273,7 @@ describe("REST20: which replica is read", () => {
     expect(await from()).toBe(leader);
   });
 
-  test("a broker that the request addresses is no reason to be sent away", async () => {
+  test("DOOR8: a broker that the request addresses is no reason to be sent away", async () => {
     await replicated(readerAt({ continent: "EU" }));
     const { headers, body } = await world.get(RECORDS, { accept: STRING, "x-kedge-broker": "1" });
     expect([headers.get("kedge-read-from"), body]).toMatchObject(["2", [{}, {}]]);
