@@ -101,6 +101,21 @@ export function hostReplica(options: HostOptions): ReplicaHost {
     }
   };
 
+  /** One for all messages to a follower, which keeps them in order, until it throws. */
+  const stubs = new Map<number, DurableObjectStub<Partition>>();
+  const stubOf = (follower: number): DurableObjectStub<Partition> => {
+    const known = stubs.get(follower);
+    if (known !== undefined) return known;
+    const name = partitionName({ ...address, brokerId: follower });
+    const hint = identity.hints[follower];
+    const stub =
+      hint !== undefined && isHint(hint)
+        ? options.namespace.getByName(name, { locationHint: hint })
+        : options.namespace.getByName(name);
+    stubs.set(follower, stub);
+    return stub;
+  };
+
   const copyTo = async ({
     follower,
     sendId,
@@ -108,14 +123,10 @@ export function hostReplica(options: HostOptions): ReplicaHost {
   }: ReplicaMessage & { kind: "replicate" }): Promise<ReplicaInput> => {
     let reply: ReplicateReply | null = null;
     try {
-      const name = partitionName({ ...address, brokerId: follower });
-      const hint = identity.hints[follower];
-      const stub =
-        hint !== undefined && isHint(hint)
-          ? options.namespace.getByName(name, { locationHint: hint })
-          : options.namespace.getByName(name);
-      reply = await stub.replicate(request);
+      reply = await stubOf(follower).replicate(request);
     } catch {
+      // A stub that threw may be broken for good.
+      stubs.delete(follower);
       // Not reached, or not answered: the machine tries again.
     }
     return { kind: "replicated", follower, sendId, reply };

@@ -258,8 +258,10 @@ describe("what goes wrong", () => {
     // The first has a turn of its own. Then chunks are written, and the delete's checkpoint fails.
     const large = batchOf({ valueBytes: 3_000_000 });
     const outcomes = await inside(stub, async (partition) => {
+      const first = partition.append(append(batchOf()));
+      await first;
       const calls = [
-        partition.append(append(batchOf())),
+        first,
         partition.append(append(batchOf())),
         partition.append(append(large.slice())),
         partition.deleteRecords(-1, 30_000),

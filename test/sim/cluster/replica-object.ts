@@ -214,7 +214,11 @@ export class SimReplica {
     const now = world.nowMs + this.#skewMs;
     const before = replica.log.highWatermark;
     const led = replica.isLeader;
-    for (const input of inputs) replica.step(now, input, out);
+    for (const input of inputs) {
+      replica.step(now, input, out);
+      // What is committed with the last write may be deleted in this turn.
+      if (input.kind === "durable") this.#noteCommitted(live);
+    }
     replica.endTurn(now, out);
     const { log } = replica;
     this.#noteFacts(out);
@@ -226,11 +230,14 @@ export class SimReplica {
       if (state?.kind === "state") store.putReplicaState(encodeReplicaState(state.state));
     }
     checker.highWatermarkMoved(this.brokerId, before, log.highWatermark);
-    if (log.highWatermark > this.#checkedTo) {
-      checker.committedOn(this.brokerId, log, store, this.#checkedTo);
-      this.#checkedTo = log.highWatermark;
-    }
+    this.#noteCommitted(live);
     return replica.position();
+  }
+
+  #noteCommitted({ replica: { log }, store }: Live): void {
+    if (log.highWatermark <= this.#checkedTo) return;
+    this.#around.checker.committedOn(this.brokerId, log, store, this.#checkedTo);
+    this.#checkedTo = log.highWatermark;
   }
 
   #noteFacts({ facts }: ReplicaEffects): void {
