@@ -56,6 +56,8 @@ export const REPLICATE_TIMEOUT_MS = 5_000;
 /** The pause before a failed message is tried again doubles from the first to the second. */
 export const REPLICATE_RETRY_MS_MIN = 50;
 export const REPLICATE_RETRY_MS_MAX = 15_000;
+/** So long a leader leaves a follower alone that does not answer and whose broker is fenced. */
+export const REPLICATE_FENCED_RETRY_MS = 5 * 60 * 1000;
 /** A high watermark waits so long for records to travel to a follower with. */
 export const REPLICATE_LINGER_MS = 20;
 /** A log without appends for this long stores its high watermark in a row of its own. */
@@ -110,6 +112,10 @@ assert(REPLICATE_MESSAGE_BYTES_MAX <= REPLICATE_WINDOW_BYTES_MAX, "a message mus
 assert(
   REPLICATE_TIMEOUT_MS < REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   "a lost message is no reason to leave the ISR",
+);
+assert(
+  REPLICATE_RETRY_MS_MAX < REPLICATE_FENCED_RETRY_MS,
+  "a fenced follower is asked less often than one that merely fails",
 );
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
 assert(

@@ -32,6 +32,7 @@ import type {
   ReplicateRequest,
 } from "../replication/messages.ts";
 import type { Replica } from "../replication/replica.ts";
+import { FencedFlag } from "./fenced-flag.ts";
 import {
   oversizeAppend,
   REFUSED_APPEND,
@@ -49,6 +50,8 @@ const IDENTITY = "identity";
 export class Partition extends DurableObject<Env> {
   readonly #address: PartitionAddress;
   readonly #waiters: Waiters;
+  /** An operator took this broker out: its replicas are as good as away. */
+  readonly #fenced: FencedFlag;
   #host: ReplicaHost | null = null;
   #opening: Promise<ReplicaHost | null> | null = null;
   #inFlightBytes = 0;
@@ -61,6 +64,7 @@ export class Partition extends DurableObject<Env> {
     super(ctx, env);
     this.#address = parsePartitionName(ctx.id.name);
     this.#waiters = new Waiters(ctx);
+    this.#fenced = new FencedFlag(createCatalogue(env.CATALOGUE), this.#address);
     const identity = ctx.storage.kv.get<Identity>(IDENTITY);
     if (identity !== undefined) this.#host = this.#load(identity);
   }
@@ -96,7 +100,8 @@ export class Partition extends DurableObject<Env> {
   async replicate(request: ReplicateRequest): Promise<ReplicateReply | null> {
     this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null || (await this.#isFenced())) return null;
+    if (host === null || (this.#fenced.isSet && (await this.#fenced.isStillSet()))) return null;
+    this.#fenced.lookIfOld();
     const reply = await this.#ask(host, (to) => ({ kind: "replicate", to, request }));
     if (reply === null) return null;
     assert(reply.kind === "replicate", "a copy is answered as one");
@@ -277,15 +282,6 @@ export class Partition extends DurableObject<Env> {
     if (identity !== null) this.ctx.storage.kv.put(IDENTITY, identity);
     // Its data stays until somebody destroys it; it serves nobody any more.
     else this.#close("the catalogue does not have this replica any more");
-  }
-
-  /** An operator took this broker out: its replicas are as good as away. */
-  async #isFenced(): Promise<boolean> {
-    const { clusterId, brokerId } = this.#address;
-    const cluster = await createCatalogue(this.env.CATALOGUE)
-      .cluster(clusterId)
-      .catch(() => null);
-    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
   }
 
   /** Asks the catalogue once, however many calls wait for the answer. */

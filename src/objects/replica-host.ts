@@ -28,6 +28,8 @@ export interface Identity {
   readonly segmentBytes: number;
   /** Location hint of each replica's broker: whoever names an object first decides where it is. */
   readonly hints: Readonly<Record<number, string>>;
+  /** Brokers that were fenced when the catalogue was read. */
+  readonly fencedBrokers: readonly number[];
 }
 
 export interface ReplicaHost {
@@ -57,10 +59,12 @@ export async function readIdentity(
   const topic = (await catalogue.topicsById(clusterId, [topicId], { fresh })).get(topicId);
   const state = topic?.partitions[partition];
   if (topic === undefined || !state?.replicas.includes(brokerId)) return null;
-  const cluster = await catalogue.cluster(clusterId);
+  const cluster = await catalogue.cluster(clusterId, { fresh });
   const hints: Record<number, string> = {};
   for (const broker of cluster?.brokers ?? []) hints[broker.brokerId] = broker.hint;
-  return { identity: { ...configOf(topic), hints }, partition: state };
+  const fenced = cluster?.brokers.filter((broker) => broker.fenced) ?? [];
+  const fencedBrokers = fenced.map((broker) => broker.brokerId);
+  return { identity: { ...configOf(topic), hints, fencedBrokers }, partition: state };
 }
 
 function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
@@ -148,8 +152,8 @@ export function hostReplica(options: HostOptions): ReplicaHost {
   return { store, replica, shell };
 }
 
-function replicaConfig({ minInsyncReplicas, segmentBytes }: Identity): ReplicaConfig {
-  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes };
+function replicaConfig({ hints: _, ...known }: Identity): ReplicaConfig {
+  return { ...REPLICA_CONFIG_DEFAULT, ...known };
 }
 
 function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {

@@ -296,7 +296,11 @@ export class SimReplica {
     };
     switch (message.kind) {
       case "readCatalogue":
-        catalogue.read(this.brokerId, (partition) => back({ kind: "catalogue", partition }));
+        catalogue.read(this.brokerId, (partition) => {
+          const config = { ...this.#around.config, fencedBrokers: [...catalogue.fenced] };
+          if (partition !== null) back({ kind: "configure", config });
+          back({ kind: "catalogue", partition });
+        });
         return;
       case "changeIsr": {
         const { attempt, expectedPartitionEpoch, next } = message;

@@ -221,6 +221,32 @@ describe("copying", () => {
     ]);
   });
 
+  test("REP17: a follower of a fenced broker is left alone for long, and not once it is back", () => {
+    const [leader] = settled();
+    const fail = (out: ReplicaEffects): void => {
+      for (const message of copies(out, 2)) leader.turn(answered(message, null));
+    };
+    const triesWithin = (ms: number): number => {
+      let tries = 0;
+      for (const end = leader.nowMs + ms; ; ) {
+        leader.nowMs = Math.max(leader.nowMs + 1, Math.min(leader.replica.deadline(), end));
+        if (leader.nowMs >= end) return tries;
+        const out = leader.turn({ kind: "tick" });
+        tries += copies(out, 2).length;
+        fail(out);
+      }
+    };
+    const { config } = leader;
+    fail(leader.done(append()));
+    leader.turn({ kind: "configure", config: { ...config, fencedBrokers: [2] } });
+    // The pause that had begun ends first.
+    expect(triesWithin(config.fencedRetryMs)).toBe(1);
+    expect(triesWithin(config.fencedRetryMs)).toBe(1);
+    expect(copies(leader.turn({ kind: "configure", config }), 2)).toHaveLength(1);
+    fail(leader.out);
+    expect(triesWithin(config.fencedRetryMs)).toBeGreaterThan(10);
+  });
+
   test("REP17: only the first chunk of a message is cut, so a follower's rows are its leader's", () => {
     const size = batchOf({ valueBytes: 1_000 }).byteLength;
     const [leader, two] = cluster({ messageBytes: 5 * size });
