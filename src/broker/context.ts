@@ -60,6 +60,8 @@ export interface LogEntry {
   readonly api?: string;
   readonly apiVersion?: number;
   readonly clientId?: string | null;
+  /** The name of the object that an entry is about: cluster/topicId/partition/brokerId. */
+  readonly object?: string;
   readonly error?: string;
 }
 

@@ -12,6 +12,15 @@ export const REFUSED_APPEND: AppendResult = {
   logStartOffset: -1,
 };
 
+/** The object is there, its storage is not to be used. */
+export function unusableAppend(problem: string): AppendResult {
+  return {
+    ...REFUSED_APPEND,
+    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+    errorMessage: problem,
+  };
+}
+
 export const THROTTLED_APPEND: AppendResult = {
   ...REFUSED_APPEND,
   errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,

@@ -4,6 +4,7 @@
  * It belongs to the catalogue: it opens itself only when the catalogue has such a replica.
  */
 import { DurableObject } from "cloudflare:workers";
+import { logEntry } from "../broker/context.ts";
 import type {
   AppendRequest,
   AppendResult,
@@ -39,10 +40,12 @@ import {
   refusedOffset,
   refusedRead,
   THROTTLED_APPEND,
+  unusableAppend,
 } from "./partition-answers.ts";
 import { parsePartitionName } from "./partition-name.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
 import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
+import { formatProblem } from "./storage-format.ts";
 import { Waiters } from "./waiters.ts";
 
 const IDENTITY = "identity";
@@ -53,6 +56,8 @@ export class Partition extends DurableObject<Env> {
   /** An operator took this broker out: its replicas are as good as away. */
   readonly #fenced: FencedFlag;
   #host: ReplicaHost | null = null;
+  /** Why the storage that is here cannot be used. */
+  #problem: string | null = null;
   #opening: Promise<ReplicaHost | null> | null = null;
   #inFlightBytes = 0;
   /** Calls that a partition under load gets: what the platform bills as requests. */
@@ -66,7 +71,17 @@ export class Partition extends DurableObject<Env> {
     this.#waiters = new Waiters(ctx);
     this.#fenced = new FencedFlag(createCatalogue(env.CATALOGUE), this.#address);
     const identity = ctx.storage.kv.get<Identity>(IDENTITY);
-    if (identity !== undefined) this.#host = this.#load(identity);
+    if (identity === undefined) return;
+    this.#problem = formatProblem(identity);
+    if (this.#problem === null) this.#host = this.#load(identity);
+    else logEntry({}, { level: "error", message: this.#problem, object: ctx.id.name ?? "" });
+  }
+
+  /** Why a call finds no replica here. */
+  get #whyAbsent(): number {
+    return this.#problem === null
+      ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      : ErrorCode.KAFKA_STORAGE_ERROR;
   }
 
   /** True when the catalogue has this replica; creates its storage if need be. Idempotent. */
@@ -77,7 +92,9 @@ export class Partition extends DurableObject<Env> {
   async append(request: AppendRequest): Promise<AppendResult> {
     this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return REFUSED_APPEND;
+    if (host === null) {
+      return this.#problem === null ? REFUSED_APPEND : unusableAppend(this.#problem);
+    }
     const { batch } = request;
     const size = batch.byteLength;
     if (size > MAX_MESSAGE_BYTES_LIMIT) return oversizeAppend(size);
@@ -116,7 +133,7 @@ export class Partition extends DurableObject<Env> {
 
   async read(request: ReadRequest): Promise<ReadResult> {
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return refusedRead(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (host === null) return refusedRead(this.#whyAbsent);
     const { replica, store } = host;
     const { log } = replica;
     const error = readError(replica, request.currentLeaderEpoch, request.fromFollower);
@@ -152,7 +169,7 @@ export class Partition extends DurableObject<Env> {
 
   async listOffset(request: ListOffsetRequest): Promise<ListOffsetResult> {
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return refusedOffset(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (host === null) return refusedOffset(this.#whyAbsent);
     const { replica, store } = host;
     const error = readError(replica, request.currentLeaderEpoch, false);
     if (error !== ErrorCode.NONE) return refusedOffset(error);
@@ -165,9 +182,7 @@ export class Partition extends DurableObject<Env> {
   async epochEnd(request: EpochEndRequest): Promise<EpochEndResult> {
     const host = this.#host ?? (await this.#findMyself());
     const error =
-      host === null
-        ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        : readError(host.replica, request.currentLeaderEpoch, false);
+      host === null ? this.#whyAbsent : readError(host.replica, request.currentLeaderEpoch, false);
     if (host === null || error !== ErrorCode.NONE) {
       return { errorCode: error, leaderEpoch: -1, endOffset: -1 };
     }
@@ -181,7 +196,7 @@ export class Partition extends DurableObject<Env> {
     const reply =
       host && (await this.#ask(host, (to) => ({ kind: "deleteRecords", to, offset, timeoutMs })));
     if (reply === null) {
-      return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 };
+      return { errorCode: this.#whyAbsent, lowWatermark: -1 };
     }
     assert(reply.kind === "deleteRecords", "a delete is answered as one");
     return reply;
@@ -193,6 +208,7 @@ export class Partition extends DurableObject<Env> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
     if ((await readIdentity(catalogue, this.#address, true)) !== null) return;
     this.#destroyed++;
+    this.#problem = null;
     this.#close("the partition was deleted");
     await this.ctx.storage.deleteAll();
   }
@@ -286,6 +302,7 @@ export class Partition extends DurableObject<Env> {
 
   /** Asks the catalogue once, however many calls wait for the answer. */
   #findMyself(): Promise<ReplicaHost | null> {
+    if (this.#problem !== null) return Promise.resolve(null);
     this.#opening ??= this.#askCatalogue().finally(() => {
       this.#opening = null;
     });

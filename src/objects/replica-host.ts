@@ -21,9 +21,12 @@ import type { Partition } from "./partition.ts";
 import { isHint, partitionName } from "./partition-name.ts";
 import { ReplicaShell } from "./replica-shell.ts";
 import { SqlLogStore } from "./sql-log-store.ts";
+import { STORAGE_FORMAT } from "./storage-format.ts";
 
 /** What of the catalogue a replica keeps, so that it can wake and lead without asking. */
 export interface Identity {
+  /** STORAGE_FORMAT of the Kedge that wrote the object's storage. */
+  readonly format: number;
   readonly minInsyncReplicas: number;
   readonly segmentBytes: number;
   /** Location hint of each replica's broker: whoever names an object first decides where it is. */
@@ -64,7 +67,8 @@ export async function readIdentity(
   for (const broker of cluster?.brokers ?? []) hints[broker.brokerId] = broker.hint;
   const fenced = cluster?.brokers.filter((broker) => broker.fenced) ?? [];
   const fencedBrokers = fenced.map((broker) => broker.brokerId);
-  return { identity: { ...configOf(topic), hints, fencedBrokers }, partition: state };
+  const format = STORAGE_FORMAT;
+  return { identity: { ...configOf(topic), format, hints, fencedBrokers }, partition: state };
 }
 
 function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
@@ -152,8 +156,9 @@ export function hostReplica(options: HostOptions): ReplicaHost {
   return { store, replica, shell };
 }
 
-function replicaConfig({ hints: _, ...known }: Identity): ReplicaConfig {
-  return { ...REPLICA_CONFIG_DEFAULT, ...known };
+function replicaConfig(identity: Identity): ReplicaConfig {
+  const { minInsyncReplicas, segmentBytes, fencedBrokers } = identity;
+  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes, fencedBrokers };
 }
 
 function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {

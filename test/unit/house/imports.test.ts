@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   catalogue: ["lib", "protocol", "cluster", "broker/ports.ts", "broker/context.ts"],
   objects: [
     ...["lib", "machine", "protocol", "log", "replication", "group", "cluster"],
-    ...["broker/ports.ts", "catalogue", "env.ts"],
+    ...["broker/ports.ts", "broker/context.ts", "catalogue", "env.ts"],
   ],
   rest: ["lib", "protocol", "cluster", "broker"],
   router: [...["lib", "protocol", "cluster", "rest", "broker", "catalogue", "objects", "env.ts"]],
