@@ -31,6 +31,8 @@ export interface LeaderCall<T> {
   readonly timeoutMs: number;
   /** Doing it twice does no harm: a call whose outcome is unknown is made again. */
   readonly repeatable: boolean;
+  /** Does this refusal leave open whether it was done? Then only what is repeatable is asked again. */
+  readonly mayBeDone?: (answer: T) => boolean;
   readonly ask: (leader: Leader) => Promise<T>;
 }
 
@@ -66,6 +68,7 @@ export async function askLeader<T extends { readonly errorCode: number }>(
       continue;
     }
     if (!mayPass(answer)) return answer;
+    if (typeof answer !== "number" && !call.repeatable && call.mayBeDone?.(answer)) return answer;
     const late = ctx.now() + pause >= deadline;
     const before = leader;
     leader = await current(ctx, call);

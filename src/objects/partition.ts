@@ -29,6 +29,7 @@ import type {
   ReplicateRequest,
 } from "../replication/messages.ts";
 import {
+  LOST_APPEND,
   oversizeAppend,
   REFUSED_APPEND,
   refusedOffset,
@@ -81,7 +82,7 @@ export class Partition extends DurableObject<Env> {
       const reply = await this.#ask(host, (to) => {
         return { kind: "append", to, batch, acks, timeoutMs, leaderEpoch, logAppendTime };
       });
-      if (reply === null) return REFUSED_APPEND;
+      if (reply === null) return LOST_APPEND;
       assert(reply.kind === "append", "an append is answered as one");
       return reply;
     } finally {

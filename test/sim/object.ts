@@ -49,7 +49,7 @@ export abstract class SimObject<Life, Input, Fact, Message, Reply> {
   readonly #callers = new Map<ReplyTo, Answer<Reply>>();
   #lastCaller = 0;
   /** Reads that must not leave before the write on its way is durable: the output gate. */
-  #gated: (() => void)[] = [];
+  #gated: { readonly answer: () => void; readonly lost: () => void }[] = [];
   #flushing = false;
   /** Bumped by every crash: what was scheduled by an earlier life is void. */
   #life = 0;
@@ -102,9 +102,9 @@ export abstract class SimObject<Life, Input, Fact, Message, Reply> {
     if (!this.#flushing) this.#turn();
   }
 
-  /** Behind the output gate. */
-  protected whenDurable(answer: () => void): void {
-    if (this.#flushing) this.#gated.push(answer);
+  /** Behind the output gate: an eviction loses the answer. */
+  protected whenDurable(answer: () => void, lost: () => void = () => {}): void {
+    if (this.#flushing) this.#gated.push({ answer, lost });
     else answer();
   }
 
@@ -116,11 +116,13 @@ export abstract class SimObject<Life, Input, Fact, Message, Reply> {
     this.#life++;
     this.#live = null;
     const callers = [...this.#callers.values()];
+    const gated = this.#gated;
     this.#inputs = [];
     this.#callers.clear();
     this.#gated = [];
     this.#flushing = false;
     for (const answer of callers) answer(null);
+    for (const { lost } of gated) lost();
   }
 
   #turn(): void {
@@ -163,7 +165,7 @@ export abstract class SimObject<Life, Input, Fact, Message, Reply> {
       }
       const gated = this.#gated;
       this.#gated = [];
-      for (const send of gated) send();
+      for (const { answer } of gated) answer();
       this.#inputs.unshift(durable);
       this.#finish(life, turn);
     });

@@ -107,6 +107,11 @@ export class SimReplica extends SimObject<
     else super.ask(make, answer);
   }
 
+  /** All that it ever kept is gone; to be called of an object that is not alive. */
+  protected dropStorage(): void {
+    this.#durable = new MemoryReplicaStore();
+  }
+
   /** A message from the leader. */
   receive(request: ReplicateRequest, answer: (reply: ReplicateReply | null) => void): void {
     this.ask(
@@ -164,15 +169,20 @@ export class SimReplica extends SimObject<
   }
 
   protected override decide(
-    { replica, store, writer }: ReplicaLife,
+    life: ReplicaLife,
     nowMs: number,
     inputs: readonly ReplicaInput[],
   ): ReplicaTurn {
+    const { replica, store, writer } = life;
     const { checker, bug } = this.around;
     const out = noReplicaEffects();
     const before = replica.log.highWatermark;
     const led = replica.isLeader;
-    for (const input of inputs) replica.step(nowMs, input, out);
+    for (const input of inputs) {
+      replica.step(nowMs, input, out);
+      // What is committed with the last write may be deleted in this turn.
+      if (input.kind === "durable") this.#noteCommitted(life);
+    }
     replica.endTurn(nowMs, out);
     const { log } = replica;
     this.#noteFacts(out);
@@ -184,16 +194,19 @@ export class SimReplica extends SimObject<
       if (state?.kind === "state") store.putReplicaState(encodeReplicaState(state.state));
     }
     checker.highWatermarkMoved(this.brokerId, before, log.highWatermark);
-    if (log.highWatermark > this.#checkedTo) {
-      checker.committedOn(this.brokerId, log, store, this.#checkedTo);
-      this.#checkedTo = log.highWatermark;
-    }
+    this.#noteCommitted(life);
     const position = replica.position();
     const keep = (): ReplicaInput => {
       this.#durable = store.copy();
       return { kind: "durable", ...position };
     };
     return { out, position, keep };
+  }
+
+  #noteCommitted({ replica: { log }, store }: ReplicaLife): void {
+    if (log.highWatermark <= this.#checkedTo) return;
+    this.around.checker.committedOn(this.brokerId, log, store, this.#checkedTo);
+    this.#checkedTo = log.highWatermark;
   }
 
   protected override decided({ replica }: ReplicaLife, { out, position }: ReplicaTurn): void {
