@@ -3,7 +3,7 @@
  * asked again, inside the request, so that a client sees a slow answer and not a failed one.
  */
 import { ErrorCode } from "../protocol/errors.ts";
-import type { RequestContext } from "./context.ts";
+import { inBackground, type RequestContext } from "./context.ts";
 import { proposeElection } from "./elections.ts";
 import {
   isStale,
@@ -74,7 +74,9 @@ export async function askLeader<T extends { readonly errorCode: number }>(
     leader = await current(ctx, call);
     if (late) return answer;
     if (isUnknown(leader)) return leader;
-    if (!hasMoved(before, leader)) await ctx.sleep(pause);
+    if (hasMoved(before, leader)) continue;
+    if (typeof leader !== "number" && isUnaware(answer)) tellLeader(ctx, leader);
+    await ctx.sleep(pause);
   }
 }
 
@@ -86,6 +88,18 @@ function isUnknown(leader: Leader | number): leader is number {
 /** Another member of the ISR, if there is one, leads from now on; the catalogue may be away as well. */
 async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promise<void> {
   await proposeElection(ctx.ports, ctx.clusterId, topic, state).catch(() => undefined);
+}
+
+/** The row names it, and it does not know: nobody may have told it since it was elected. */
+function isUnaware(answer: number | { readonly errorCode: number }): boolean {
+  return typeof answer !== "number" && answer.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER;
+}
+
+function tellLeader(ctx: RequestContext, { topic, state }: Leader): void {
+  const { clusterId } = ctx;
+  const { partition, leader: brokerId } = state;
+  const address = { clusterId, topicId: topic.topicId, partition, brokerId };
+  inBackground(ctx, "tell a leader to read its row", () => ctx.ports.partitions.refresh([address]));
 }
 
 /** Leadership that is on its way somewhere else, or an outcome that is not known. */

@@ -66,7 +66,7 @@ export interface ReplicaLife {
   readonly writer: LogWriter;
 }
 
-interface ReplicaTurn extends Turn<ReplicaInput, ReplicaFact, ReplicaMessage, ReplicaReply> {
+export interface ReplicaTurn extends Turn<ReplicaInput, ReplicaFact, ReplicaMessage, ReplicaReply> {
   readonly out: ReplicaEffects;
   readonly position: ReplicaPosition;
 }

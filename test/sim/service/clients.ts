@@ -163,6 +163,12 @@ export class SdkProducer {
     watch.worstMs = Math.max(watch.worstMs, this.#at.world.nowMs - sinceMs);
   }
 
+  sendToEach(places: readonly TopicPartition[]): void {
+    this.#at.world.enter(() => {
+      for (const place of places) this.#send(place);
+    });
+  }
+
   #next(): void {
     const { world } = this.#at;
     const { random } = world;

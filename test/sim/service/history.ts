@@ -3,7 +3,7 @@
  * anomalies of Kafka. A record is known by its value, which is written once: "producer:number".
  */
 import { utf8Decode } from "../../../src/lib/bytes.ts";
-import type { PartitionLog, Term } from "../../../src/log/partition-log.ts";
+import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import {
   batchPartitionLeaderEpoch,
   batchProducerId,
@@ -135,18 +135,14 @@ export class PartitionChecker extends Checker {
     this.#history.violation(`${this.#place}: ${text}`);
   }
 
-  override appended(brokerId: number, term: Term, facts: readonly ReplicaFact[]): void {
-    super.appended(brokerId, term, facts);
+  /** A replica has stored these facts: under which epochs do plain producers' records stand? */
+  stored(facts: readonly ReplicaFact[]): void {
     for (const fact of facts) {
       if (fact.kind !== "batch" || batchProducerId(fact.batch, 0) >= 0) continue;
       const epoch = batchPartitionLeaderEpoch(fact.batch, 0);
-      for (const value of valuesOf(fact.batch)) this.#history.wrotePlain(value, epoch);
+      for (const { value } of recordsOf(fact.batch)) this.#history.wrotePlain(value, epoch);
     }
   }
-}
-
-export function valuesOf(batches: Uint8Array): string[] {
-  return recordsOf(batches).map(({ value }) => value);
 }
 
 export function recordsOf(batches: Uint8Array): { offset: number; value: string }[] {

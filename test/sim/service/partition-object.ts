@@ -26,9 +26,16 @@ import {
 } from "../../../src/objects/partition-reads.ts";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
 import type { ReplicateReply, ReplicateRequest } from "../../../src/replication/messages.ts";
-import { type ReplicaLife, SimReplica, type Surroundings } from "../cluster/replica-object.ts";
+import {
+  type ReplicaLife,
+  type ReplicaTurn,
+  SimReplica,
+  type Surroundings,
+} from "../cluster/replica-object.ts";
+import type { PartitionChecker } from "./history.ts";
 
 export interface PartitionSurroundings extends Surroundings {
+  readonly checker: PartitionChecker;
   /** Does the row name the broker's replica? */
   isNamed(brokerId: number): boolean;
   /** What the broker's isolate knows of whether an operator took it out. */
@@ -160,6 +167,11 @@ export class PartitionObject extends SimReplica {
       () => answer(value),
       () => answer(null),
     );
+  }
+
+  protected override stored(life: ReplicaLife, turn: ReplicaTurn): void {
+    super.stored(life, turn);
+    this.#at.checker.stored(turn.out.facts);
   }
 
   protected override finished({ replica }: ReplicaLife): void {

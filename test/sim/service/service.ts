@@ -112,7 +112,9 @@ class SimService {
     this.#nemesis.heal();
     world.note("heal");
     for (const producer of this.#producers) producer.stop();
-    await this.#converge("after the chaos");
+    // What an eviction has put to sleep over its work is woken by whoever writes, or by the sweep.
+    if (world.random.bool()) this.#producers[0]?.sendToEach(this.#places());
+    await this.#converge("after the chaos", { untouched: true });
     for (let round = 0; round < ROUNDS && history.violations.length === 0; round++) {
       await this.#withoutOneBroker();
     }
@@ -212,38 +214,42 @@ class SimService {
     return isSo();
   }
 
-  async #converge(when: string): Promise<void> {
+  async #converge(when: string, { untouched = false } = {}): Promise<void> {
     const { world, history, d1, brokers } = this.#service;
     const fromMs = world.nowMs;
     for (const broker of brokers) if (d1.isFenced(broker)) this.#nemesis.unfence(broker);
-    const isSettled = (): boolean => this.#unsettled() === null;
+    const isSettled = (): boolean => this.#unsettled(untouched) === null;
     if (await this.#until(SERVICE_CONVERGE_MS, isSettled)) {
       this.#convergedAfterMs = Math.max(this.#convergedAfterMs, world.nowMs - fromMs);
     } else {
       const what = `${when}: not at rest after ${SERVICE_CONVERGE_MS} ms`;
-      history.violation(`${what}: ${this.#unsettled()}`);
+      history.violation(`${what}: ${this.#unsettled(untouched)}`);
     }
   }
 
   /** What is left to be done, null when nothing is. */
-  #unsettled(): string | null {
+  #unsettled(untouched: boolean): string | null {
     for (const producer of this.#producers) {
       if (!producer.isDone) return `${producer.name} waits for answers`;
     }
     for (const place of this.#service.places) {
-      const problem = this.#unsettledPlace(place) ?? this.#unread(place);
+      const problem = this.#unsettledPlace(place, untouched) ?? this.#unread(place);
       if (problem !== null) return `${place.name} ${problem}`;
     }
     return null;
   }
 
-  #unsettledPlace({ row, replicas, replicationFactor }: Place): string | null {
+  /** `untouched`: the followers need not know yet how far everything is committed. */
+  #unsettledPlace({ row, replicas, replicationFactor }: Place, untouched: boolean): string | null {
     const { leader, isr, leaderEpoch, reassignment, replicas: named } = row.now;
     if (reassignment !== undefined || named.length !== replicationFactor) return "is on the move";
     if (isr.length < named.length) return `has the ISR ${isr} of ${named}`;
     const lead = replicas.get(leader)?.replica;
-    if (lead?.isLeader !== true) return `has a leader ${leader}@${leaderEpoch} that does not lead`;
+    if (lead?.isLeader !== true) {
+      return untouched ? null : `has a leader ${leader}@${leaderEpoch} that does not lead`;
+    }
     const { logStartOffset, logEndOffset, highWatermark } = lead.log;
+    if (untouched) return null;
     if (highWatermark !== logEndOffset) return `has ${highWatermark} of ${logEndOffset} committed`;
     for (const id of named) {
       const log = replicas.get(id)?.replica.log;
@@ -256,12 +262,12 @@ class SimService {
     return null;
   }
 
+  /** A consumer alone gets to all that is committed, whoever has to be woken for it. */
   #unread({ name, row, replicas }: Place): string | null {
-    const end = replicas.get(row.now.leader)?.replica.log.logEndOffset ?? 0;
-    const start = replicas.get(row.now.leader)?.replica.log.logStartOffset ?? 0;
-    // Nothing is left to be read of what was deleted whole.
+    const log = replicas.get(row.now.leader)?.replica.log;
+    if (log === undefined || log.logStartOffset === log.highWatermark) return null;
     const at = this.#consumer?.position(name) ?? 0;
-    return start === end || at === end ? null : `is read up to ${at} of ${end}`;
+    return at >= log.highWatermark ? null : `is read up to ${at} of ${log.highWatermark}`;
   }
 
   /** One of three is out, everything else is well: what has acks=all goes on. */
