@@ -72,11 +72,10 @@ export async function askLeader<T extends { readonly errorCode: number }>(
     const late = ctx.now() + pause >= deadline;
     const before = leader;
     leader = await current(ctx, call);
+    if (isUnaware(answer, before, leader)) tellLeader(ctx, leader);
     if (late) return answer;
     if (isUnknown(leader)) return leader;
-    if (hasMoved(before, leader)) continue;
-    if (typeof leader !== "number" && isUnaware(answer)) tellLeader(ctx, leader);
-    await ctx.sleep(pause);
+    if (!hasMoved(before, leader)) await ctx.sleep(pause);
   }
 }
 
@@ -90,9 +89,22 @@ async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promi
   await proposeElection(ctx.ports, ctx.clusterId, topic, state).catch(() => undefined);
 }
 
-/** The row names it, and it does not know: nobody may have told it since it was elected. */
-function isUnaware(answer: number | { readonly errorCode: number }): boolean {
-  return typeof answer !== "number" && answer.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER;
+/**
+ * The row names whom we asked, and it does not know or knows an older epoch: nobody may have told it
+ * since it was elected, and a replica that is only read from does not look by itself.
+ */
+function isUnaware(
+  answer: number | { readonly errorCode: number },
+  asked: Leader | number,
+  now: Leader | number,
+): now is Leader {
+  if (typeof answer === "number" || typeof asked === "number" || typeof now === "number") {
+    return false;
+  }
+  const { errorCode } = answer;
+  const isBehind =
+    errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.UNKNOWN_LEADER_EPOCH;
+  return isBehind && asked.state.leader === now.state.leader;
 }
 
 function tellLeader(ctx: RequestContext, { topic, state }: Leader): void {

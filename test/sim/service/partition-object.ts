@@ -25,6 +25,7 @@ import {
   answerRead,
 } from "../../../src/objects/partition-reads.ts";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
+import { batchPartitionLeaderEpoch } from "../../../src/protocol/record-batch.ts";
 import type { ReplicateReply, ReplicateRequest } from "../../../src/replication/messages.ts";
 import {
   type ReplicaLife,
@@ -33,6 +34,7 @@ import {
   type Surroundings,
 } from "../cluster/replica-object.ts";
 import type { PartitionChecker } from "./history.ts";
+import type { ServiceBug } from "./planted-bugs.ts";
 
 export interface PartitionSurroundings extends Surroundings {
   readonly checker: PartitionChecker;
@@ -41,8 +43,7 @@ export interface PartitionSurroundings extends Surroundings {
   /** What the broker's isolate knows of whether an operator took it out. */
   isFenced(brokerId: number): Promise<boolean>;
   objectAt(brokerId: number): PartitionObject;
-  /** A planted bug. */
-  readonly readsAll: boolean;
+  readonly serviceBug: ServiceBug | null;
 }
 
 /** `null` is "the object was lost on the way". */
@@ -99,15 +100,27 @@ export class PartitionObject extends SimReplica {
     }
     // What comes by RPC is a copy, and the machine writes into it.
     const copy = batch.slice();
+    const checked = this.#at.serviceBug?.epochUnchecked === true ? { leaderEpoch: -1 } : {};
     this.ask(
-      (to) => ({ kind: "append", to, batch: copy, ...request }),
+      (to) => ({ kind: "append", to, batch: copy, ...request, ...checked }),
       (reply) => {
-        if (reply?.kind === "append" && reply.errorCode !== ErrorCode.NONE) {
-          this.#at.world.note(`${this.name} answers an append with error ${reply.errorCode}`);
-        }
-        answer(reply?.kind === "append" ? reply : null);
+        const result = reply?.kind === "append" ? reply : null;
+        this.#noteAppend(copy, request.leaderEpoch, result?.errorCode ?? ErrorCode.NONE);
+        answer(result);
       },
     );
+  }
+
+  /** A caller that named an epoch is refused, or its batch stands under that epoch. */
+  #noteAppend(batch: Uint8Array, asked: number, errorCode: number): void {
+    if (errorCode !== ErrorCode.NONE) {
+      this.#at.world.note(`${this.name} answers an append with error ${errorCode}`);
+    }
+    // A duplicate is not written again.
+    const written = batchPartitionLeaderEpoch(batch, 0);
+    if (written >= 0 && asked >= 0 && written !== asked) {
+      this.#at.violation(`${this.name} wrote under epoch ${written} what was meant for ${asked}`);
+    }
   }
 
   deleteRecords(offset: number, timeoutMs: number, answer: Answer<DeleteRecordsResult>): void {
@@ -128,7 +141,7 @@ export class PartitionObject extends SimReplica {
 
   #answerRead(request: ReadRequest): ReadResult {
     const value = answerRead(this.live, request);
-    if (!this.#at.readsAll || value.errorCode !== ErrorCode.NONE) return value;
+    if (this.#at.serviceBug?.readsAll !== true || value.errorCode !== ErrorCode.NONE) return value;
     const range = { ...request, upperBound: value.logEndOffset };
     return { ...value, records: readBatches(this.store, range).slice() };
   }

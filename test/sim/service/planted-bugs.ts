@@ -9,6 +9,7 @@ import { NO_IDENTITY } from "../../../src/client/batch-builder.ts";
 import { ProducerState } from "../../../src/client/producer-state.ts";
 import { refusedRead } from "../../../src/objects/partition-answers.ts";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
+import { withMethods } from "../../support/broker-context.ts";
 
 export interface ServiceBug {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface ServiceBug {
   readonly breakSdk?: () => () => void;
   /** A member that the catalogue does not take is not taken back (REP42). */
   readonly ineligibleIsConflict?: boolean;
+  /** The object hands the machine no leader epoch to check. */
+  readonly epochUnchecked?: boolean;
   /** Reads go on behind the high watermark. */
   readonly readsAll?: boolean;
 }
@@ -59,10 +62,7 @@ export const SERVICE_BUGS: readonly ServiceBug[] = [
     name: "the router repeats what may be written already and has no number",
     ports: onAppend((port, request) => port.append(request).catch(() => port.append(request))),
   },
-  {
-    name: "the handler hands over no leader epoch",
-    ports: onAppend((port, request) => port.append({ ...request, leaderEpoch: -1 })),
-  },
+  { name: "nobody looks at the leader epoch that the handler names", epochUnchecked: true },
   {
     name: "the SDK gives a batch another sequence after an error",
     breakSdk: () => {
@@ -88,13 +88,13 @@ export const SERVICE_BUGS: readonly ServiceBug[] = [
   { name: "reads are not bounded by the high watermark", readsAll: true },
   {
     name: "the router never looks who leads now",
-    ports: ({ catalogue, partitions }) => {
-      const { topics, topicsById } = catalogue;
-      const stale = Object.create(catalogue) as typeof catalogue;
-      stale.topics = (id, names) => topics.call(catalogue, id, names);
-      stale.topicsById = (id, ids) => topicsById.call(catalogue, id, ids);
-      return { catalogue: stale, partitions };
-    },
+    ports: ({ catalogue, partitions }) => ({
+      catalogue: withMethods(catalogue, {
+        topics: (clusterId, names) => catalogue.topics(clusterId, names),
+        topicsById: (clusterId, ids) => catalogue.topicsById(clusterId, ids),
+      }),
+      partitions,
+    }),
   },
   {
     name: "a replica that does not lead says that an offset is out of range",

@@ -32,6 +32,8 @@ export interface ServiceOutcome {
   /** How long a partition acknowledged none of what was sent to it, while a broker was out. */
   readonly worstFenceStallMs: number;
   readonly worstCutStallMs: number;
+  /** How often one partition's row was written over one fence and the way back. */
+  readonly worstRowChanges: number;
 }
 
 const CHAOS_MS = 2_500;
@@ -41,6 +43,11 @@ export const SERVICE_CONVERGE_MS = 10_000;
 export const FENCE_STALL_MS_MAX = 1_000;
 /** While one is cut off: it has to be found dead, or to fall behind for replica.lag.time.max.ms. */
 export const CUT_STALL_MS_MAX = 3_000;
+/**
+ * A fence and its end write each row: out of the ISR or another leader, back into the ISR, and its
+ * leader's place back; each time a leader may have asked in vain for who is out, and taken it back.
+ */
+export const FENCE_ROW_CHANGES_MAX = 6;
 /** Longer than a stall may last, as replica.lag.time.max.ms is in production. */
 const LAG_DURING_FENCES_MS = 20_000;
 const ROUNDS = 2;
@@ -68,6 +75,7 @@ class SimService {
   #convergedAfterMs = 0;
   #worstFenceStallMs = 0;
   #worstCutStallMs = 0;
+  #worstRowChanges = 0;
 
   constructor(seed: number, bug: ServiceBug | null) {
     this.#seed = seed;
@@ -98,6 +106,7 @@ class SimService {
       convergedAfterMs: this.#convergedAfterMs,
       worstFenceStallMs: this.#worstFenceStallMs,
       worstCutStallMs: this.#worstCutStallMs,
+      worstRowChanges: this.#worstRowChanges,
     };
   }
 
@@ -283,17 +292,33 @@ class SimService {
       producer.start(this.#places("orders"));
       producer.watchStalls();
     }
-    if (isFence) await this.#fenceAndBack(broker);
+    const fences = isFence ? 1 + random.int(3) : 0;
+    const rows = this.#rowEpochs();
+    if (isFence) await this.#fenceAndBack(broker, fences);
     else await this.#cutOff(broker);
     await this.#until(SERVICE_CONVERGE_MS, () => this.#isFull());
     this.#endWatch(watched, isFence);
+    if (isFence) this.#checkRowChanges(rows, fences);
     this.#service.configure({ replicaLagTimeMaxMs: lagMs });
   }
 
-  async #fenceAndBack(broker: number): Promise<void> {
+  #rowEpochs(): number[] {
+    return this.#service.places.map(({ row }) => row.now.partitionEpoch);
+  }
+
+  #checkRowChanges(before: readonly number[], fences: number): void {
+    const after = this.#rowEpochs();
+    const most = Math.max(...after.map((epoch, i) => epoch - (before[i] ?? 0))) / fences;
+    this.#worstRowChanges = Math.max(this.#worstRowChanges, most);
+    if (most > FENCE_ROW_CHANGES_MAX) {
+      this.#service.history.violation(`a fence made ${most} changes of one row`);
+    }
+  }
+
+  async #fenceAndBack(broker: number, fences: number): Promise<void> {
     const { world } = this.#service;
     const { random } = world;
-    for (let times = 1 + random.int(3); times > 0; times--) {
+    for (let times = fences; times > 0; times--) {
       this.#nemesis.fence(broker);
       await world.play(world.nowMs + 100 + random.int(800));
       this.#nemesis.unfence(broker);

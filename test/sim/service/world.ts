@@ -106,7 +106,7 @@ export class ServiceWorld {
       get config() {
         return service.config;
       },
-      readsAll: this.#bug?.readsAll === true,
+      serviceBug: this.#bug,
       violation: (text) => checker.violation(text),
       isNamed: (brokerId) => row.now.replicas.includes(brokerId),
       isFenced: (brokerId) => this.#isFenced(brokerId),
