@@ -3,7 +3,7 @@
  * asked again, inside the request, so that a client sees a slow answer and not a failed one.
  */
 import { ErrorCode } from "../protocol/errors.ts";
-import { logEntry, type RequestContext } from "./context.ts";
+import { inBackground, logEntry, type RequestContext } from "./context.ts";
 import { proposeElection } from "./elections.ts";
 import {
   isStale,
@@ -31,6 +31,8 @@ export interface LeaderCall<T> {
   readonly timeoutMs: number;
   /** Doing it twice does no harm: a call whose outcome is unknown is made again. */
   readonly repeatable: boolean;
+  /** Does this refusal leave open whether it was done? Then only what is repeatable is asked again. */
+  readonly mayBeDone?: (answer: T) => boolean;
   readonly ask: (leader: Leader) => Promise<T>;
 }
 
@@ -69,9 +71,11 @@ export async function askLeader<T extends { readonly errorCode: number }>(
       continue;
     }
     if (!mayPass(answer)) return answer;
+    if (typeof answer !== "number" && !call.repeatable && call.mayBeDone?.(answer)) return answer;
     const late = ctx.now() + pause >= deadline;
     const before = leader;
     leader = await current(ctx, call);
+    if (isUnaware(answer, before, leader)) tellLeader(ctx, leader);
     if (late) return answer;
     if (isUnknown(leader)) return leader;
     if (!hasMoved(before, leader)) await ctx.sleep(pause);
@@ -98,6 +102,31 @@ function isUnknown(leader: Leader | number): leader is number {
 /** Another member of the ISR, if there is one, leads from now on; the catalogue may be away as well. */
 async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promise<void> {
   await proposeElection(ctx.ports, ctx.clusterId, topic, state).catch(() => undefined);
+}
+
+/**
+ * The row names whom we asked, and it does not know or knows an older epoch: nobody may have told it
+ * since it was elected, and a replica that is only read from does not look by itself.
+ */
+function isUnaware(
+  answer: number | { readonly errorCode: number },
+  asked: Leader | number,
+  now: Leader | number,
+): now is Leader {
+  if (typeof answer === "number" || typeof asked === "number" || typeof now === "number") {
+    return false;
+  }
+  const { errorCode } = answer;
+  const isBehind =
+    errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.UNKNOWN_LEADER_EPOCH;
+  return isBehind && asked.state.leader === now.state.leader;
+}
+
+function tellLeader(ctx: RequestContext, { topic, state }: Leader): void {
+  const { clusterId } = ctx;
+  const { partition, leader: brokerId } = state;
+  const address = { clusterId, topicId: topic.topicId, partition, brokerId };
+  inBackground(ctx, "tell a leader to read its row", () => ctx.ports.partitions.refresh([address]));
 }
 
 /** Leadership that is on its way somewhere else, or an outcome that is not known. */

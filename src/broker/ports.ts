@@ -134,6 +134,7 @@ export interface AppendResult {
   readonly errorCode: number;
   /** Null unless errorCode is set and the code alone does not say it all. */
   readonly errorMessage: string | null;
+  /** -1 unless the batch was written. With an error it may stay there, or be lost yet. */
   readonly baseOffset: number;
   /** -1 unless the log stamped the batch. */
   readonly logAppendTimeMs: number;

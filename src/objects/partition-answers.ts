@@ -21,6 +21,13 @@ export function unusableAppend(problem: string): AppendResult {
   };
 }
 
+/** The replica was taken away under a batch that may be written, and may be on others. */
+export const LOST_APPEND: AppendResult = {
+  ...REFUSED_APPEND,
+  errorCode: ErrorCode.REQUEST_TIMED_OUT,
+  errorMessage: "the replica was taken away while the batch waited: it may be written or not",
+};
+
 export const THROTTLED_APPEND: AppendResult = {
   ...REFUSED_APPEND,
   errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,

@@ -21,9 +21,6 @@ import { createCatalogue } from "../catalogue/catalogue.ts";
 import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
 import type { Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
-import { EMPTY_BYTES } from "../lib/bytes.ts";
-import type { PartitionLog } from "../log/partition-log.ts";
-import { findOffset, readBatches } from "../log/read.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type {
@@ -32,9 +29,9 @@ import type {
   ReplicateReply,
   ReplicateRequest,
 } from "../replication/messages.ts";
-import type { Replica } from "../replication/replica.ts";
 import { FencedFlag } from "./fenced-flag.ts";
 import {
+  LOST_APPEND,
   oversizeAppend,
   REFUSED_APPEND,
   refusedOffset,
@@ -43,6 +40,7 @@ import {
   unusableAppend,
 } from "./partition-answers.ts";
 import { parsePartitionName } from "./partition-name.ts";
+import { answerEpochEnd, answerListOffset, answerRead } from "./partition-reads.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
 import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
 import { formatProblem } from "./storage-format.ts";
@@ -105,7 +103,7 @@ export class Partition extends DurableObject<Env> {
       const reply = await this.#ask(host, (to) => {
         return { kind: "append", to, batch, acks, timeoutMs, leaderEpoch, logAppendTime };
       });
-      if (reply === null) return REFUSED_APPEND;
+      if (reply === null) return LOST_APPEND;
       assert(reply.kind === "append", "an append is answered as one");
       return reply;
     } finally {
@@ -134,61 +132,20 @@ export class Partition extends DurableObject<Env> {
   async read(request: ReadRequest): Promise<ReadResult> {
     const host = this.#host ?? (await this.#findMyself());
     if (host === null) return refusedRead(this.#whyAbsent);
-    const { replica, store } = host;
-    const { log } = replica;
-    const error = readError(replica, request.currentLeaderEpoch, request.fromFollower);
-    if (error !== ErrorCode.NONE) return refusedRead(error);
-    const { fetchOffset } = request;
-    const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
-    const divergingEpoch = divergence(log, request);
-    // A reader past the end learns from its last epoch where to go back to, if the log can place it.
-    const placed =
-      divergingEpoch === null ? fetchOffset <= logEndOffset : divergingEpoch.epoch >= 0;
-    if (fetchOffset < logStartOffset || !placed) {
-      // What the leader has and a follower has not yet is no error: the reader asks again.
-      const ahead = request.fromFollower && fetchOffset > logEndOffset;
-      const code = ahead ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.OFFSET_OUT_OF_RANGE;
-      return refusedRead(code, logStartOffset);
-    }
-    const upperBound = request.readCommitted ? lastStableOffset : highWatermark;
-    const records =
-      divergingEpoch !== null || fetchOffset >= upperBound
-        ? EMPTY_BYTES
-        : ownBuffer(readBatches(store, { ...request, upperBound }));
-    const errorCode = ErrorCode.NONE;
-    return {
-      errorCode,
-      highWatermark,
-      lastStableOffset,
-      logStartOffset,
-      logEndOffset,
-      records,
-      divergingEpoch,
-    };
+    return answerRead(host, request);
   }
 
   async listOffset(request: ListOffsetRequest): Promise<ListOffsetResult> {
     const host = this.#host ?? (await this.#findMyself());
     if (host === null) return refusedOffset(this.#whyAbsent);
-    const { replica, store } = host;
-    const error = readError(replica, request.currentLeaderEpoch, false);
-    if (error !== ErrorCode.NONE) return refusedOffset(error);
-    const { log } = replica;
-    const upperBound = request.readCommitted ? log.lastStableOffset : log.highWatermark;
-    return findOffset(log, store, request.timestamp, upperBound);
+    return answerListOffset(host, request);
   }
 
   /** KIP-320: where an epoch ended in the leader's log. */
   async epochEnd(request: EpochEndRequest): Promise<EpochEndResult> {
     const host = this.#host ?? (await this.#findMyself());
-    const error =
-      host === null ? this.#whyAbsent : readError(host.replica, request.currentLeaderEpoch, false);
-    if (host === null || error !== ErrorCode.NONE) {
-      return { errorCode: error, leaderEpoch: -1, endOffset: -1 };
-    }
-    const { log } = host.replica;
-    const { epoch, endOffset } = log.epochs.endOffsetFor(request.leaderEpoch, log.logEndOffset);
-    return { errorCode: ErrorCode.NONE, leaderEpoch: epoch, endOffset };
+    if (host !== null) return answerEpochEnd(host, request);
+    return { errorCode: this.#whyAbsent, leaderEpoch: -1, endOffset: -1 };
   }
 
   async deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult> {
@@ -322,29 +279,4 @@ export class Partition extends DurableObject<Env> {
     this.#host.shell.tell({ kind: "catalogue", partition: found.partition });
     return this.#host;
   }
-}
-
-/** Consumers read the leader, unless they asked for a replica near them (KIP-392). */
-function readError(replica: Replica, leaderEpoch: number, fromFollower: boolean): number {
-  const error = replica.checkLeaderEpoch(leaderEpoch);
-  if (error !== ErrorCode.NONE) return error;
-  return replica.isLeader || fromFollower ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER;
-}
-
-/**
- * KIP-595: the reader's last epoch ended elsewhere than it believes, so it must truncate first.
- * (-1, -1) when the log does not know that epoch (Partition.readRecords).
- */
-function divergence(
-  log: PartitionLog,
-  { lastFetchedEpoch, fetchOffset }: ReadRequest,
-): ReadResult["divergingEpoch"] {
-  if (lastFetchedEpoch < 0) return null;
-  const end = log.epochs.endOffsetFor(lastFetchedEpoch, log.logEndOffset);
-  return end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset ? end : null;
-}
-
-/** A reply carries the whole buffer under a view, so a small slice of a big chunk is copied out. */
-function ownBuffer(view: Uint8Array): Uint8Array {
-  return view.byteLength * 1.1 < view.buffer.byteLength ? view.slice() : view;
 }

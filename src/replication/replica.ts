@@ -117,6 +117,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
         return;
       case "nudge":
         this.#leader?.copier.nudge();
+        this.#leader?.isr.nudge();
         this.#rowWanted = true;
         this.#rowRetryAtMs = -Infinity;
         return;

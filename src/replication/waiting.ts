@@ -76,7 +76,8 @@ export class Waiting {
   /** REP33 */
   refuseAll(errorCode: number, out: ReplicaEffects): void {
     for (const { to, success } of this.#appends) {
-      out.ready.push({ to, reply: refused(success, errorCode) });
+      const { baseOffset } = success;
+      out.ready.push({ to, reply: { ...refused(success, errorCode), baseOffset } });
     }
     for (const { to } of this.#deletes) {
       out.ready.push({ to, reply: { kind: "deleteRecords", errorCode, lowWatermark: -1 } });

@@ -57,6 +57,15 @@ export class MemoryCatalogue implements CataloguePort {
     );
   }
 
+  /** What is true now, for who looks at a world from outside. */
+  topicsNow(clusterId: string): readonly TopicInfo[] {
+    return this.#of(clusterId).sorted();
+  }
+
+  brokersNow(clusterId: string): readonly BrokerInfo[] {
+    return this.#of(clusterId).brokers;
+  }
+
   async cluster(clusterId: string): Promise<ClusterInfo | null> {
     const cluster = this.#clusters.get(clusterId);
     if (cluster === undefined) return null;

@@ -108,6 +108,8 @@ async function produceTo(
     timeoutMs,
     // Only a numbered batch is known again when it comes twice.
     repeatable: batchProducerId(batch, 0) >= 0,
+    // A leader that stepped down over it: the next one may have it (REP33).
+    mayBeDone: ({ baseOffset }) => baseOffset >= 0,
     ask: ({ port, state }) =>
       port.append({
         batch,
@@ -122,7 +124,8 @@ async function produceTo(
 }
 
 function answerOf(index: number, result: AppendResult): PartitionAnswer {
-  const { errorCode, errorMessage, baseOffset, logAppendTimeMs, logStartOffset } = result;
+  const { errorCode, errorMessage, logAppendTimeMs, logStartOffset } = result;
+  const baseOffset = errorCode === ErrorCode.NONE ? result.baseOffset : -1;
   return { index, errorCode, errorMessage, baseOffset, logAppendTimeMs, logStartOffset };
 }
 
