@@ -5,6 +5,7 @@
  */
 import { BROKER_CONFIGS, type BrokerConfigDef, brokerConfigDef } from "./broker-configs.ts";
 import { TOPIC_CONFIGS, type TopicConfigDef, topicConfigDef } from "./topic-configs.ts";
+import { type ClusterInfo, type ConfigMap, EVERY_BROKER } from "./types.ts";
 
 /** DescribeConfigsResponse.ConfigSource */
 export const ConfigSource = {
@@ -15,8 +16,6 @@ export const ConfigSource = {
   DEFAULT_CONFIG: 5,
 } as const;
 export type ConfigSource = (typeof ConfigSource)[keyof typeof ConfigSource];
-
-export type ConfigMap = Readonly<Record<string, string>>;
 
 /** What was said of one broker, from the nearest to the farthest. */
 export interface BrokerSources {
@@ -29,6 +28,16 @@ export interface BrokerSources {
 }
 
 export const NO_SOURCES: BrokerSources = { broker: {}, cluster: {}, static: {} };
+
+/** What holds on one broker, or with EVERY_BROKER where nothing is said of one in particular. */
+export function brokerSources(
+  { configs }: Pick<ClusterInfo, "configs">,
+  statics: ConfigMap,
+  brokerId: number,
+): BrokerSources {
+  const broker = brokerId === EVERY_BROKER ? {} : (configs[brokerId] ?? {});
+  return { broker, cluster: configs[EVERY_BROKER] ?? {}, static: statics };
+}
 
 export interface ConfigSynonym {
   readonly name: string;
