@@ -87,6 +87,9 @@ export const DESCRIBE_PARTITIONS_MAX = 2_000;
 /** batch.size: where the sticky partitioner moves on (KIP-794), and the producer's batch. */
 export const BATCH_SIZE_DEFAULT = 16_384;
 
+/** offsets.topic.num.partitions. */
+export const CONSUMER_OFFSETS_PARTITIONS_DEFAULT = 50;
+
 /** How long a router trusts what it read of a topic in the catalogue. */
 export const METADATA_TTL_MS = 5_000;
 /** How long it goes on with what it has when the catalogue does not answer. */

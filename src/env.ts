@@ -1,6 +1,9 @@
 /** The bindings and variables of the deployment, parsed once into what the rest reads. */
 import type { BrokerConfig } from "./broker/context.ts";
-import { MAX_MESSAGE_BYTES_DEFAULT } from "./constants.ts";
+import { staticConfigProblem } from "./cluster/broker-configs.ts";
+import { brokerConfigValue, NO_SOURCES } from "./cluster/config-sources.ts";
+import type { ConfigMap } from "./cluster/types.ts";
+import { assert } from "./lib/assert.ts";
 import type { Partition } from "./objects/partition.ts";
 
 export interface Env {
@@ -20,14 +23,6 @@ export interface Env {
   readonly KEDGE_BROKER_CONFIG?: string;
 }
 
-const DEFAULTS: BrokerConfig = {
-  numPartitions: 1,
-  defaultReplicationFactor: 1,
-  autoCreateTopicsEnable: true,
-  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
-  logMessageTimestampType: "CreateTime",
-};
-
 let parsed: { text: string; config: BrokerConfig } | null = null;
 
 /** Throws an Error that names the variable and the value when it cannot be read. */
@@ -38,7 +33,22 @@ export function brokerConfig(env: Env): BrokerConfig {
 }
 
 export function parseBrokerConfig(text: string): BrokerConfig {
-  if (text === "") return DEFAULTS;
+  const given = parseStatics(text);
+  const value = (name: string): string => {
+    const found = brokerConfigValue(name, { ...NO_SOURCES, static: given });
+    assert(found !== null, `${name} has a default`);
+    return found;
+  };
+  return {
+    static: given,
+    numPartitions: Number(value("num.partitions")),
+    defaultReplicationFactor: Number(value("default.replication.factor")),
+    autoCreateTopicsEnable: value("auto.create.topics.enable").toLowerCase() === "true",
+  };
+}
+
+function parseStatics(text: string): ConfigMap {
+  if (text === "") return {};
   const wrong = (what: string): Error => new Error(`KEDGE_BROKER_CONFIG ${what}: it is ${text}`);
   let given: unknown;
   try {
@@ -47,37 +57,10 @@ export function parseBrokerConfig(text: string): BrokerConfig {
     throw wrong("is not JSON");
   }
   if (typeof given !== "object" || given === null) throw wrong("is not a JSON object");
-  let config = DEFAULTS;
-  for (const [name, value] of Object.entries(given)) {
-    config = { ...config, ...parseOne(name, String(value), wrong) };
+  const configs = Object.entries(given).map(([name, value]) => [name, String(value)] as const);
+  for (const [name, value] of configs) {
+    const problem = staticConfigProblem(name, value);
+    if (problem !== null) throw wrong(`has ${name}=${value}. ${problem} The variable`);
   }
-  return config;
-}
-
-function parseOne(
-  name: string,
-  value: string,
-  wrong: (what: string) => Error,
-): Partial<BrokerConfig> {
-  const whole = (min: number): number => {
-    const number = Number(value);
-    if (Number.isSafeInteger(number) && number >= min) return number;
-    throw wrong(`has ${name}=${value}, which is not a whole number from ${min}`);
-  };
-  switch (name) {
-    case "num.partitions":
-      return { numPartitions: whole(1) };
-    case "default.replication.factor":
-      return { defaultReplicationFactor: whole(1) };
-    case "message.max.bytes":
-      return { messageMaxBytes: whole(0) };
-    case "auto.create.topics.enable":
-      if (value !== "true" && value !== "false") throw wrong(`has ${name}=${value}`);
-      return { autoCreateTopicsEnable: value === "true" };
-    case "log.message.timestamp.type":
-      if (value !== "CreateTime" && value !== "LogAppendTime") throw wrong(`has ${name}=${value}`);
-      return { logMessageTimestampType: value };
-    default:
-      throw wrong(`names ${name}, which is not a static broker config`);
-  }
+  return Object.fromEntries(configs);
 }

@@ -2,6 +2,7 @@
  * What a handler is given beside the request: who asks, of which cluster, and the world behind
  * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
  */
+import type { ConfigMap } from "../cluster/types.ts";
 import type { Ports } from "./ports.ts";
 
 /** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
@@ -12,10 +13,8 @@ export interface BrokerConfig {
   readonly defaultReplicationFactor: number;
   /** auto.create.topics.enable. A client's allow_auto_topic_creation=false wins over it. */
   readonly autoCreateTopicsEnable: boolean;
-  /** message.max.bytes: a topic without max.message.bytes takes this one. */
-  readonly messageMaxBytes: number;
-  /** log.message.timestamp.type: a topic without message.timestamp.type takes this one. */
-  readonly logMessageTimestampType: "CreateTime" | "LogAppendTime";
+  /** All that the deployment sets, as it was given: what topics fall back to is looked for here. */
+  readonly static: ConfigMap;
 }
 
 export interface BrokerAddress {

@@ -4,6 +4,7 @@
  */
 import type {
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   Reassignment,
@@ -71,6 +72,22 @@ export interface CataloguePort {
     expected: number,
     added: readonly PartitionInfo[],
   ): Promise<boolean>;
+  /**
+   * Compare-and-set on what a topic sets. False, and nothing changed, when that is not `expected` any
+   * more, or the topic is gone.
+   */
+  changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean>;
+  /** Sets some dynamic configs of a broker (EVERY_BROKER for all); null takes one away. All or none. */
+  changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void>;
   /**
    * Compare-and-set on one partition (KIP-497): the state becomes `next` and the partition epoch
    * goes up by one, unless the epoch is not `expectedPartitionEpoch` any more, or `next` would take

@@ -12,6 +12,7 @@ import type {
 import { ReadThrough } from "../../../src/catalogue/read-through.ts";
 import type {
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   TopicInfo,
@@ -237,6 +238,24 @@ export class IsolateCatalogue implements CataloguePort {
     added: readonly PartitionInfo[],
   ): Promise<boolean> {
     return this.#change((memory) => memory.addPartitions(clusterId, topicId, expected, added));
+  }
+
+  changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean> {
+    return this.#change((memory) => memory.changeTopicConfigs(clusterId, topicId, expected, next));
+  }
+
+  async changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void> {
+    await this.#ask((memory) => memory.changeBrokerConfigs(clusterId, brokerId, changes));
+    this.#clusters.forget(clusterId, "");
   }
 
   changePartition(

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   rest: ["lib", "protocol", "cluster", "broker"],
   router: [...["lib", "protocol", "cluster", "rest", "broker", "catalogue", "objects", "env.ts"]],
-  "env.ts": ["broker/context.ts", "objects"],
+  "env.ts": ["broker/context.ts", "cluster", "lib", "objects"],
   "index.ts": ["router", "objects"],
   client: ["lib", "protocol"],
   cli: ["client", "gateway", "lib", "protocol"],

@@ -22,7 +22,7 @@ class SlowCatalogue {
     const answer = (fenced: boolean | null): Promise<void> => {
       const broker = { brokerId: 2, rack: "two", hint: "weur", fenced: fenced ?? false };
       if (fenced === null) reject(new Error("the catalogue does not answer"));
-      else resolve({ clusterId, controllerId: 1, brokers: [broker] });
+      else resolve({ clusterId, controllerId: 1, brokers: [broker], configs: {} });
       return settled();
     };
     this.asked.push({ fresh, answer });
