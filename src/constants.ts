@@ -70,6 +70,29 @@ export const PRODUCER_IDS_PER_PARTITION_MAX = 10_000;
 /** Producer ids are handed out from blocks of this size, one D1 write each (ProducerIdsBlock). */
 export const PRODUCER_ID_BLOCK = 1_000;
 
+/** offsets.topic.num.partitions, offsets.topic.replication.factor, offsets.topic.segment.bytes. */
+export const OFFSETS_TOPIC_PARTITIONS_DEFAULT = 50;
+export const OFFSETS_TOPIC_REPLICATION_FACTOR_DEFAULT = 3;
+export const OFFSETS_TOPIC_SEGMENT_BYTES = 104_857_600;
+/** offsets.commit.timeout.ms: who waits for a record of __consumer_offsets waits no longer. */
+export const OFFSETS_COMMIT_TIMEOUT_MS = 5_000;
+/** The largest offset.metadata.max.bytes: a commit's metadata is one string of Kafka's old encoding. */
+export const OFFSET_METADATA_BYTES_LIMIT = 32_767;
+/** A batch of group records is closed at this size; records of one request stay together up to the limit. */
+export const GROUP_BATCH_BYTES = 1024 * 1024;
+export const GROUP_BATCH_BYTES_MAX = MAX_MESSAGE_BYTES_LIMIT;
+/** Log that a new coordinator reads in one turn, so that its object answers others in between. */
+export const GROUP_LOAD_BYTES_PER_TURN = 8 * 1024 * 1024;
+/** What one member says of itself in JoinGroup, all its protocols together. */
+export const MEMBER_METADATA_BYTES_MAX = 1024 * 1024;
+/** The assignments of one SyncGroup. */
+export const ASSIGNMENTS_BYTES_MAX = 16 * 1024 * 1024;
+/** Groups that one request may name, and partitions that one commit or fetch of offsets may. */
+export const GROUPS_PER_REQUEST_MAX = 10_000;
+export const OFFSETS_PER_REQUEST_MAX = 100_000;
+/** Calls that a coordinator's object holds at once; most are parked members of a rebalance. */
+export const GROUP_CALLS_MAX = 20_000;
+
 /** message.timestamp.after.max.ms (KIP-937). */
 export const TIMESTAMP_AFTER_MAX_MS = 60 * 60 * 1000;
 
@@ -111,6 +134,8 @@ assert(
   REPLICATE_TIMEOUT_MS < REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   "a lost message is no reason to leave the ISR",
 );
+assert(GROUP_BATCH_BYTES < GROUP_BATCH_BYTES_MAX, "a closed batch may still grow by a request");
+assert(ASSIGNMENTS_BYTES_MAX < GROUP_BATCH_BYTES_MAX, "the assignments of a group fit one batch");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
 assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
