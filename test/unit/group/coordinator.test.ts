@@ -175,7 +175,7 @@ describe("loading", () => {
     const turn = second.step(NOW, [
       { kind: "replicate", to: 9, request: copy.request },
       { kind: "catalogue", partition: row },
-      asks(1, "look", 0),
+      asks(1, "look", 1),
     ]);
     expect(turn.facts.some(({ kind }) => kind === "batch")).toBe(true);
     expect(second.books).toEqual([]);
