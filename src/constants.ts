@@ -107,6 +107,22 @@ export const GROUP_MEMBER_TEXT_CHARS_MAX = 250_000;
 /** A pattern of topics, as written and as RE2 compiles it: each topic's name is run through it. */
 export const TOPIC_PATTERN_CHARS_MAX = 1_024;
 export const TOPIC_PATTERN_INSTRUCTIONS_MAX = 4_096;
+/** How long a JoinGroup of a member without an id of its own waits (classicGroupNewMemberJoinTimeoutMs). */
+export const GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000;
+/** Members of one group that were given an id and have not joined with it. */
+export const GROUP_PENDING_MEMBERS_MAX = 10_000;
+/** What one member may say to the group's leader, all its protocols together. */
+export const GROUP_MEMBER_METADATA_BYTES_MAX = 256 * 1024;
+/** Protocols that one member may offer, and the length of their names. */
+export const GROUP_PROTOCOLS_MAX = 64;
+/** Characters of a group id, an instance id, a protocol or a client's name: several make up one string. */
+export const GROUP_NAME_CHARS_MAX = 4_096;
+/** The record of a group, with every member's metadata and assignment: one batch of __consumer_offsets. */
+export const GROUP_METADATA_BYTES_MAX = 1_000_000;
+/** Room in it for what else it says of each member: ids, names, timeouts. */
+export const GROUP_MEMBER_OVERHEAD_BYTES = 200;
+/** Committed offsets that one turn expires or forgets at most, so that it never stalls heartbeats. */
+export const GROUP_OFFSETS_PER_TURN = 500;
 
 assert(
   METADATA_TTL_MS < METADATA_STALE_MS_MAX,
@@ -129,6 +145,11 @@ assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch m
 assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
   "one partition's fetch must fit one RPC message",
+);
+assert(GROUP_METADATA_BYTES_MAX < MAX_MESSAGE_BYTES_DEFAULT, "a group must fit one batch");
+assert(
+  GROUP_MEMBER_METADATA_BYTES_MAX < GROUP_METADATA_BYTES_MAX,
+  "any one member must fit its group",
 );
 assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");
 assert(
