@@ -3,12 +3,16 @@ import type { BrokerConfig } from "./broker/context.ts";
 import { staticConfigProblem } from "./cluster/broker-configs.ts";
 import { brokerConfigValue, NO_SOURCES } from "./cluster/config-sources.ts";
 import type { ConfigMap } from "./cluster/types.ts";
+import type { GroupConfig } from "./group/config.ts";
 import { assert } from "./lib/assert.ts";
+import type { GroupCoordinator } from "./objects/group-coordinator.ts";
 import type { Partition } from "./objects/partition.ts";
 
 export interface Env {
   readonly CATALOGUE: D1Database;
   readonly PARTITION: DurableObjectNamespace<Partition>;
+  /** The replicas of __consumer_offsets. */
+  readonly GROUP_COORDINATOR: DurableObjectNamespace<GroupCoordinator>;
   /** The cluster that this deployment serves; its row is in the catalogue. */
   readonly KEDGE_CLUSTER_ID: string;
   /** Secret. Without it the deployment refuses everything but health. */
@@ -22,6 +26,8 @@ export interface Env {
   /** Static broker configs under Kafka's names, as a JSON object of strings. */
   readonly KEDGE_BROKER_CONFIG?: string;
 }
+
+const MINUTE_MS = 60_000;
 
 let parsed: { text: string; config: BrokerConfig } | null = null;
 
@@ -44,7 +50,33 @@ export function parseBrokerConfig(text: string): BrokerConfig {
     numPartitions: Number(value("num.partitions")),
     defaultReplicationFactor: Number(value("default.replication.factor")),
     autoCreateTopicsEnable: value("auto.create.topics.enable").toLowerCase() === "true",
+    offsetsTopicPartitions: Number(value("offsets.topic.num.partitions")),
+    offsetsTopicReplicationFactor: Number(value("offsets.topic.replication.factor")),
+    group: groupConfig(value),
   };
+}
+
+function groupConfig(value: (name: string) => string): GroupConfig {
+  const number = (name: string): number => Number(value(name));
+  const policy = value("group.consumer.migration.policy");
+  const config: GroupConfig = {
+    initialRebalanceDelayMs: number("group.initial.rebalance.delay.ms"),
+    minSessionTimeoutMs: number("group.min.session.timeout.ms"),
+    maxSessionTimeoutMs: number("group.max.session.timeout.ms"),
+    maxSize: number("group.max.size"),
+    offsetMetadataMaxBytes: number("offset.metadata.max.bytes"),
+    offsetsRetentionMs: number("offsets.retention.minutes") * MINUTE_MS,
+    offsetsRetentionCheckMs: number("offsets.retention.check.interval.ms"),
+    consumerSessionTimeoutMs: number("group.consumer.session.timeout.ms"),
+    consumerHeartbeatIntervalMs: number("group.consumer.heartbeat.interval.ms"),
+    consumerMaxSize: number("group.consumer.max.size"),
+    consumerMigrationPolicy: policy as GroupConfig["consumerMigrationPolicy"],
+  };
+  const { minSessionTimeoutMs: min, maxSessionTimeoutMs: max } = config;
+  if (min <= max) return config;
+  throw new Error(
+    `KEDGE_BROKER_CONFIG has group.min.session.timeout.ms=${min} above group.max.session.timeout.ms=${max}`,
+  );
 }
 
 function parseStatics(text: string): ConfigMap {

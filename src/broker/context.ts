@@ -3,6 +3,7 @@
  * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
  */
 import type { ConfigMap } from "../cluster/types.ts";
+import type { GroupConfig } from "../group/config.ts";
 import type { Ports } from "./ports.ts";
 
 /** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
@@ -15,6 +16,11 @@ export interface BrokerConfig {
   readonly autoCreateTopicsEnable: boolean;
   /** All that the deployment sets, as it was given: what topics fall back to is looked for here. */
   readonly static: ConfigMap;
+  /** offsets.topic.num.partitions: counts when __consumer_offsets is created. */
+  readonly offsetsTopicPartitions: number;
+  /** offsets.topic.replication.factor: as many as there are live brokers, at most. */
+  readonly offsetsTopicReplicationFactor: number;
+  readonly group: GroupConfig;
 }
 
 export interface BrokerAddress {
@@ -27,6 +33,8 @@ export interface RequestContext {
   readonly principal: string;
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
+  /** The client's address as far as the router knows it, as DescribeGroups shows it: "/192.0.2.1". */
+  readonly clientHost?: string;
   readonly apiVersion: number;
   /** A Kafka client asks, by a frame. False: a caller in this process (REST), who knows every code. */
   readonly byFrame: boolean;

@@ -3,10 +3,13 @@
  * GroupCoordinatorConfig). Kafka's others are of machines, sockets and disks that are not there.
  */
 import {
-  CONSUMER_OFFSETS_PARTITIONS_DEFAULT,
   FETCH_BYTES_MAX,
   MAX_MESSAGE_BYTES_DEFAULT,
   MAX_MESSAGE_BYTES_LIMIT,
+  OFFSET_METADATA_BYTES_LIMIT,
+  OFFSETS_TOPIC_PARTITIONS_DEFAULT,
+  OFFSETS_TOPIC_REPLICATION_FACTOR_DEFAULT,
+  PARTITIONS_PER_TOPIC_MAX,
   PRODUCER_ID_EXPIRATION_MS,
   REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   REQUEST_BYTES_MAX,
@@ -223,6 +226,7 @@ const GROUP_CONFIGS: readonly BrokerConfigDef[] = [
       4_096,
       0,
       "The longest text that may be committed with an offset.",
+      OFFSET_METADATA_BYTES_LIMIT,
     ),
   ),
   fixed(
@@ -252,15 +256,16 @@ const GROUP_CONFIGS: readonly BrokerConfigDef[] = [
   fixed(
     int(
       "offsets.topic.num.partitions",
-      CONSUMER_OFFSETS_PARTITIONS_DEFAULT,
+      OFFSETS_TOPIC_PARTITIONS_DEFAULT,
       1,
       "Partitions of __consumer_offsets, when it is created.",
+      PARTITIONS_PER_TOPIC_MAX,
     ),
   ),
   fixed(
     int(
       "offsets.topic.replication.factor",
-      3,
+      OFFSETS_TOPIC_REPLICATION_FACTOR_DEFAULT,
       1,
       "Replicas of __consumer_offsets, at most one a live broker.",
     ),

@@ -23,12 +23,7 @@ import type { Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-import type {
-  ReplicaInput,
-  ReplicaReply,
-  ReplicateReply,
-  ReplicateRequest,
-} from "../replication/messages.ts";
+import type { ReplicaInput, ReplicateReply, ReplicateRequest } from "../replication/messages.ts";
 import { FencedFlag } from "./fenced-flag.ts";
 import {
   LOST_APPEND,
@@ -39,32 +34,41 @@ import {
   THROTTLED_APPEND,
   unusableAppend,
 } from "./partition-answers.ts";
-import { parsePartitionName } from "./partition-name.ts";
+import { namespaceOf, parsePartitionName } from "./partition-name.ts";
 import { answerEpochEnd, answerListOffset, answerRead } from "./partition-reads.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
-import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
+import {
+  type HostOptions,
+  hostReplica,
+  type Identity,
+  type ReplicaHost,
+  readIdentity,
+} from "./replica-host.ts";
 import { formatProblem } from "./storage-format.ts";
 import { Waiters } from "./waiters.ts";
 
 const IDENTITY = "identity";
 
-export class Partition extends DurableObject<Env> {
+export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableObject<Env> {
   readonly #address: PartitionAddress;
+  readonly #hostOf: (options: HostOptions) => Host;
   readonly #waiters: Waiters;
   /** An operator took this broker out: its replicas are as good as away. */
   readonly #fenced: FencedFlag;
-  #host: ReplicaHost | null = null;
+  #host: Host | null = null;
   /** Why the storage that is here cannot be used. */
   #problem: string | null = null;
-  #opening: Promise<ReplicaHost | null> | null = null;
+  #opening: Promise<Host | null> | null = null;
   #inFlightBytes = 0;
   /** Calls that a partition under load gets: what the platform bills as requests. */
   #requests = 0;
   /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
   #destroyed = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env, hostOf?: (options: HostOptions) => Host) {
     super(ctx, env);
+    // The platform passes two arguments; only a class that hosts more than a replica says what.
+    this.#hostOf = hostOf ?? (hostReplica as (options: HostOptions) => Host);
     this.#address = parsePartitionName(ctx.id.name);
     this.#waiters = new Waiters(ctx);
     this.#fenced = new FencedFlag(createCatalogue(env.CATALOGUE), this.#address);
@@ -223,13 +227,27 @@ export class Partition extends DurableObject<Env> {
   }
 
   /** Null when the partition was destroyed before its turn came. */
-  async #ask(host: ReplicaHost, make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | null> {
+  #ask(host: Host, make: (to: ReplyTo) => ReplicaInput) {
+    return this.unlessGone(host, () => host.shell.ask(make));
+  }
+
+  protected async unlessGone<T>(host: Host, ask: () => Promise<T>): Promise<T | null> {
     try {
-      return await host.shell.ask(make);
+      return await ask();
     } catch (error) {
       if (this.#host !== host) return null;
       throw error;
     }
+  }
+
+  /** Null when the catalogue does not have this replica. */
+  protected async hosted(): Promise<Host | null> {
+    return this.#host ?? (await this.#findMyself());
+  }
+
+  /** It was opened at some time: what never was holds nothing. */
+  protected get isOpen(): boolean {
+    return this.#host !== null;
   }
 
   #close(why: string): void {
@@ -238,10 +256,10 @@ export class Partition extends DurableObject<Env> {
     this.#waiters.wakeAll();
   }
 
-  #load(identity: Identity): ReplicaHost {
-    return hostReplica({
+  #load(identity: Identity): Host {
+    return this.#hostOf({
       ctx: this.ctx,
-      namespace: this.env.PARTITION,
+      namespace: namespaceOf(this.env, this.#address),
       catalogue: createCatalogue(this.env.CATALOGUE),
       address: this.#address,
       identity,
@@ -258,7 +276,7 @@ export class Partition extends DurableObject<Env> {
   }
 
   /** Asks the catalogue once, however many calls wait for the answer. */
-  #findMyself(): Promise<ReplicaHost | null> {
+  #findMyself(): Promise<Host | null> {
     if (this.#problem !== null) return Promise.resolve(null);
     this.#opening ??= this.#askCatalogue().finally(() => {
       this.#opening = null;
@@ -266,7 +284,7 @@ export class Partition extends DurableObject<Env> {
     return this.#opening;
   }
 
-  async #askCatalogue(): Promise<ReplicaHost | null> {
+  async #askCatalogue(): Promise<Host | null> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
     const destroyed = this.#destroyed;
     // What this isolate read lately serves the thousand objects of a new topic with one query. After
