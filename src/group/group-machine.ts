@@ -85,7 +85,11 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       case "tick":
         this.#tick(turn);
     }
-    this.#consumers?.endStep(turn);
+    this.#endStep(turn);
+  }
+
+  #endStep(turn: GroupTurn): void {
+    for (const groupId of this.#consumers?.endStep(turn) ?? []) this.#changed(turn, groupId);
   }
 
   /** GRP24: records of a kind that is not known are a newer version's, and passed over. */
@@ -104,7 +108,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       this.#expiry.loaded(entry, nowMs);
       this.#setTimer(entry);
     }
-    this.#consumers?.endStep(this.#turn(nowMs, out));
+    this.#endStep(this.#turn(nowMs, out));
   }
 
   /** It is not the coordinator any more, or cannot go on: whoever waits is told so. */
@@ -179,6 +183,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
   }
 
   #forgetTopics(turn: GroupTurn, topics: readonly string[], to: ReplyTo): void {
+    this.#consumers?.topicsDeleted(topics);
     const changed = (then: GroupTurn, groupId: string) => this.#changed(then, groupId);
     this.#backlog.add(this.#offsets.forgetTopics(turn.nowMs, topics, to, changed), to);
     this.#backlog.run(turn);
