@@ -93,7 +93,7 @@ export class OffsetRequests {
     sinceMs: number,
     topics: readonly string[],
     to: ReplyTo,
-    touched: (turn: GroupTurn, groupId: string) => void,
+    changed: (turn: GroupTurn, groupId: string) => unknown,
   ): Work {
     let turn = yield;
     for (const { group, offsets } of this.#groups.entries()) {
@@ -106,7 +106,7 @@ export class OffsetRequests {
           turn = yield;
         }
       }
-      if (offsets.size < size) touched(turn, groupId);
+      if (offsets.size < size) changed(turn, groupId);
       turn = yield;
     }
     turn.reply(to, { api: "topicDeleted", body: null });
