@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { assignedIn, Coordinator } from "./harness.ts";
 
 describe("reconciliation", () => {
-  test("GRP120 GRP121 GRP123 a partition changes hands only once its reader said that it gave it back", () => {
+  test("GRP120 GRP121 GRP123 GRP124 a partition changes hands only once its reader said that it gave it back", () => {
     const coordinator = new Coordinator();
     const { topicId } = coordinator.createTopic("t", 3);
     coordinator.join("a", ["t"]);
@@ -24,6 +24,8 @@ describe("reconciliation", () => {
     const got = coordinator.beat({ memberId: "b", memberEpoch: 2 });
     expect(assignedIn(got, coordinator)).toBe("t:2");
     expect(coordinator.group().stateName).toBe("Stable");
+    const intervals = [joined, told, still, gave, got].map((reply) => reply.heartbeatIntervalMs);
+    expect(intervals, "GRP124").toEqual([1_000, 5_000, 1_000, 5_000, 5_000]);
   });
 
   test("GRP120 a member that waits and gets nothing writes no record", () => {
