@@ -74,12 +74,11 @@ export class ClassicMembership implements Membership {
       excludeInternal: settings["exclude.internal.topics"],
       onChange: () => host.changed(),
     });
-    this.#heartbeat = new Heartbeat(
-      client,
-      settings["heartbeat.interval.ms"],
-      () => this.#beat(),
-      () => this.#idleLimitMs(),
-    );
+    this.#heartbeat = new Heartbeat(client, settings["heartbeat.interval.ms"], {
+      send: () => this.#beat(),
+      onAnswer: () => host.changed(),
+      limitMs: () => this.#idleLimitMs(),
+    });
   }
 
   get holdsRecords(): boolean {

@@ -93,5 +93,5 @@ function changes(fields: Fields, known: Fields): Partial<ConsumerGroupHeartbeatR
 function regexOf(pattern: RegExp): string {
   const flags = pattern.flags.replaceAll(/[^ims]/g, "");
   const source = flags === "" ? pattern.source : `(?${flags}:${pattern.source})`;
-  return `(?s:.*)(?:${source})(?s:.*)`;
+  return `.*(?:${source}).*`;
 }

@@ -51,12 +51,11 @@ export class ConsumerMembership implements Membership {
     this.#memberId = randomMemberId(host.client.random);
     this.#fields = new HeartbeatFields(host.settings, host.subscription);
     this.#names = new TopicNames(host.client, () => host.changed());
-    this.#heartbeat = new Heartbeat(
-      host.client,
-      HEARTBEAT_INTERVAL_MS,
-      () => this.#beat(),
-      () => this.#idleLimitMs(),
-    );
+    this.#heartbeat = new Heartbeat(host.client, HEARTBEAT_INTERVAL_MS, {
+      send: () => this.#beat(),
+      onAnswer: () => host.changed(),
+      limitMs: () => this.#idleLimitMs(),
+    });
   }
 
   get holdsRecords(): boolean {

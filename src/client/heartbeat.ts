@@ -2,15 +2,22 @@ import { backoffMs } from "./backoff.ts";
 import type { BrokerClient } from "./broker-client.ts";
 import { settledWithin } from "./clock.ts";
 
+export interface HeartbeatOptions {
+  /** Rejects when the heartbeat may not have got through. */
+  readonly send: () => Promise<void>;
+  /** Called when that is settled. */
+  readonly onAnswer: () => void;
+  /** By when to be called at the latest, for a limit that is over then. */
+  readonly limitMs: () => number;
+}
+
 /**
  * Sends a heartbeat every so often, whether or not anybody polls; one at a time. Its timer keeps no
  * process alive.
  */
 export class Heartbeat {
   readonly #client: BrokerClient;
-  readonly #send: () => Promise<void>;
-  /** Asked before each: when to be called at the latest, for a limit that may be over by then. */
-  readonly #limitMs: () => number;
+  readonly #options: HeartbeatOptions;
   #cancel = () => {};
   #running = false;
   #sending: Promise<void> | null = null;
@@ -19,17 +26,10 @@ export class Heartbeat {
   #nextMs = 0;
   intervalMs: number;
 
-  /** @param send rejects when the heartbeat may not have got through */
-  constructor(
-    client: BrokerClient,
-    intervalMs: number,
-    send: () => Promise<void>,
-    limitMs: () => number,
-  ) {
+  constructor(client: BrokerClient, intervalMs: number, options: HeartbeatOptions) {
     this.#client = client;
     this.intervalMs = intervalMs;
-    this.#send = send;
-    this.#limitMs = limitMs;
+    this.#options = options;
   }
 
   get isRunning(): boolean {
@@ -65,16 +65,17 @@ export class Heartbeat {
     }
   }
 
-  /** When the next one is due; Infinity while there is none. */
+  /** When the next one is due; Infinity while there is none, or one is on its way. */
   get nextMs(): number {
-    return this.#running ? this.#nextMs : Number.POSITIVE_INFINITY;
+    const waits = this.#running && this.#sending === null;
+    return waits ? this.#nextMs : Number.POSITIVE_INFINITY;
   }
 
   #schedule(ms: number): void {
     this.#cancel();
     const now = this.#client.clock.now();
     this.#nextMs = now + ms;
-    const delayMs = Math.max(0, Math.min(ms, this.#limitMs() - now));
+    const delayMs = Math.max(0, Math.min(ms, this.#options.limitMs() - now));
     this.#cancel = this.#client.clock.setTimeout(delayMs, () => this.#beat(), {
       background: true,
     });
@@ -88,13 +89,14 @@ export class Heartbeat {
   async #exchange(): Promise<void> {
     this.#again = false;
     try {
-      await this.#send();
+      await this.#options.send();
       this.#failures = 0;
     } catch {
       this.#failures++;
     }
     this.#sending = null;
     if (this.#running) this.#schedule(this.#again ? 0 : this.#waitMs());
+    this.#options.onAnswer();
   }
 
   #waitMs(): number {
