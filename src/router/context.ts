@@ -2,8 +2,9 @@
 import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
+import { createGroupsPort } from "../objects/groups-port.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
-import { advertisedBy, dialledBroker } from "./advertised.ts";
+import { advertisedBy, clientHostOf, dialledBroker } from "./advertised.ts";
 
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
@@ -18,13 +19,18 @@ export function contextFor(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
+    clientHost: clientHostOf(request),
     brokerId: dialledBroker(request),
     advertised: advertisedBy(request),
     now: Date.now,
     random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     config: brokerConfig(env),
-    ports: { catalogue, partitions: createPartitionsPort(env, catalogue) },
+    ports: {
+      catalogue,
+      partitions: createPartitionsPort(env, catalogue),
+      groups: createGroupsPort(env, catalogue),
+    },
     waitUntil: (promise) => execution.waitUntil(promise),
     signal: request.signal,
   };
