@@ -106,7 +106,7 @@ describe("what is wrong is named, with what would be right", () => {
     );
     expect(errorOf({ bootstrap_servers: "x" })).toMatch(/did you mean bootstrap.servers/);
     expect(errorOf({ colour: "red" })).toMatch(/known are bootstrap.servers, client.id/);
-    expect(errorOf({ "group.name": "g" }, parseConsumerConfig)).toMatch(/did you mean group.id/);
+    expect(errorOf({ "group.ids": "g" }, parseConsumerConfig)).toMatch(/did you mean group.id/);
   });
 
   it("addresses", () => {
@@ -170,7 +170,7 @@ describe("configs of groups", () => {
 
   it("auto.offset.reset may be a duration", () => {
     const ms = (text: string) => read({ "auto.offset.reset": `by_duration:${text}` });
-    const expected = { PT1H: 3_600_000, P1DT2H3M4.5S: 93_784_500, PT0S: 0, P7D: 604_800_000 };
+    const expected = { PT1H: 3_600_000, "P1DT2H3M4.5S": 93_784_500, PT0S: 0, P7D: 604_800_000 };
     for (const [text, byDurationMs] of Object.entries(expected)) {
       expect(ms(text)["auto.offset.reset"]).toEqual({ byDurationMs });
     }
@@ -186,12 +186,13 @@ describe("configs of groups", () => {
       /cannot be true without a group.id/,
     );
     const consumer = { "group.protocol": "consumer" };
-    for (const name of [
-      "session.timeout.ms",
-      "heartbeat.interval.ms",
-      "partition.assignment.strategy",
-    ]) {
-      expect(wrong({ ...consumer, [name]: 10 })).toBe(
+    const classicOnly = {
+      "session.timeout.ms": 10_000,
+      "heartbeat.interval.ms": 10,
+      "partition.assignment.strategy": "range",
+    };
+    for (const [name, value] of Object.entries(classicOnly)) {
+      expect(wrong({ ...consumer, [name]: value })).toBe(
         `${name} cannot be set when group.protocol is consumer`,
       );
     }
