@@ -7,6 +7,9 @@ import { openApiDocument } from "./openapi.ts";
 import { errorResponse, json } from "./respond.ts";
 import { bareStatus, RestError } from "./rest-error.ts";
 import type { RestBindings, RestEnv } from "./routes.ts";
+import { positionRoutes } from "./v2/consumer-positions.ts";
+import { consumerRecordRoutes } from "./v2/consumer-records.ts";
+import { consumerRoutes } from "./v2/consumers.ts";
 import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
@@ -19,7 +22,14 @@ import { recordRoutes } from "./v3/records.ts";
 import { topicConfigRoutes } from "./v3/topic-configs.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
-const V2_GROUPS = [produceRoutes, readRoutes, metadataRoutes];
+const V2_GROUPS = [
+  produceRoutes,
+  readRoutes,
+  consumerRecordRoutes,
+  positionRoutes,
+  consumerRoutes,
+  metadataRoutes,
+];
 const V3_GROUPS = [
   recordRoutes,
   clusterRoutes,
