@@ -4,6 +4,13 @@
  */
 export { Admin, type AdminConfig } from "./admin.ts";
 export type {
+  ConsumerGroupDescription,
+  ConsumerGroupListing,
+  GroupType,
+  MemberDescription,
+  MemberToRemove,
+} from "./admin-group-types.ts";
+export type {
   ApiVersion,
   CallOptions,
   ClusterDescription,
@@ -36,6 +43,7 @@ export {
   TimeoutError,
   TransportError,
 } from "./errors.ts";
+export type { CommittedOffset, OffsetAndMetadata, OffsetToCommit } from "./group-offsets.ts";
 export type { OffsetQuery, OffsetResult, OffsetSpec } from "./list-offsets.ts";
 export type { ClientOptions } from "./options.ts";
 export type { PartitionerFunction, PartitionerInput, PartitionerName } from "./partitioners.ts";

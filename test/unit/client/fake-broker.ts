@@ -231,12 +231,12 @@ export class FakeBroker implements Transport {
       case listOffsetsApi:
         return this.#listOffsets(body as ListOffsetsRequest);
       default:
-        return this.other(api, body);
+        return this.other(api, body, version);
     }
   }
 
   /** For tests of other APIs. */
-  other: (api: AnyApi, body: unknown) => unknown = (api) => {
+  other: (api: AnyApi, body: unknown, version: number) => unknown = (api) => {
     throw new Error(`${api.name} is not served`);
   };
 
