@@ -15,6 +15,7 @@ import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
+import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
 import { v3Error } from "./v3/errors.ts";
 import { partitionRoutes } from "./v3/partitions.ts";
 import { reassignmentRoutes } from "./v3/reassignments.ts";
@@ -37,6 +38,7 @@ const V3_GROUPS = [
   topicConfigRoutes,
   reassignmentRoutes,
   partitionRoutes,
+  consumerGroupRoutes,
 ];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];
