@@ -2,6 +2,7 @@
  * What a handler is given beside the request: who asks, of which cluster, and the world behind
  * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
  */
+import type { GroupConfig } from "../group/config.ts";
 import type { Ports } from "./ports.ts";
 
 /** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
@@ -16,6 +17,11 @@ export interface BrokerConfig {
   readonly messageMaxBytes: number;
   /** log.message.timestamp.type: a topic without message.timestamp.type takes this one. */
   readonly logMessageTimestampType: "CreateTime" | "LogAppendTime";
+  /** offsets.topic.num.partitions: counts when __consumer_offsets is created. */
+  readonly offsetsTopicPartitions: number;
+  /** offsets.topic.replication.factor: as many as there are live brokers, at most. */
+  readonly offsetsTopicReplicationFactor: number;
+  readonly group: GroupConfig;
 }
 
 export interface BrokerAddress {
@@ -28,6 +34,8 @@ export interface RequestContext {
   readonly principal: string;
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
+  /** The client's address as far as the router knows it, as DescribeGroups shows it: "/192.0.2.1". */
+  readonly clientHost?: string;
   readonly apiVersion: number;
   /** A Kafka client asks, by a frame. False: a caller in this process (REST), who knows every code. */
   readonly byFrame: boolean;

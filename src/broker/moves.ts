@@ -15,7 +15,7 @@ import type { PartitionAddress, Ports } from "./ports.ts";
 /** Which cluster, and the way to it. A RequestContext is one; the sweep has no request. */
 export interface ControlScope {
   readonly clusterId: string;
-  readonly ports: Ports;
+  readonly ports: Pick<Ports, "catalogue" | "partitions">;
 }
 
 export interface Plan {

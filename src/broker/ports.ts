@@ -9,6 +9,7 @@ import type {
   Reassignment,
   TopicInfo,
 } from "../cluster/types.ts";
+import type { GroupClient, GroupReply, GroupRequest } from "../group/messages.ts";
 
 export interface NewTopic {
   readonly name: string;
@@ -237,7 +238,29 @@ export interface PartitionsPort {
   refresh(addresses: readonly PartitionAddress[]): Promise<void>;
 }
 
+export interface GroupAsk {
+  /** What the caller believes of the partition of __consumer_offsets; another one answers 16. */
+  readonly leaderEpoch: number;
+  readonly client: GroupClient;
+  readonly request: GroupRequest;
+}
+
+/** The coordinator of the groups of one partition of __consumer_offsets: its leader. */
+export interface GroupPort {
+  /**
+   * JoinGroup and SyncGroup may take as long as a rebalance. A replica that is not the leader, or not
+   * in the catalogue, answers "failed" 16; a transport failure rejects.
+   */
+  ask(ask: GroupAsk): Promise<GroupReply>;
+}
+
+export interface GroupsPort {
+  /** A replica of a partition of __consumer_offsets. */
+  at(address: PartitionAddress): GroupPort;
+}
+
 export interface Ports {
   readonly catalogue: CataloguePort;
   readonly partitions: PartitionsPort;
+  readonly groups: GroupsPort;
 }

@@ -2,6 +2,7 @@
 import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
+import { createGroupsPort } from "./groups-port.ts";
 import { createPartitionsPort } from "./partitions-port.ts";
 
 export function brokerContext(
@@ -19,7 +20,11 @@ export function brokerContext(
     random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     config: brokerConfig(env),
-    ports: { catalogue, partitions: createPartitionsPort(env, catalogue) },
+    ports: {
+      catalogue,
+      partitions: createPartitionsPort(env, catalogue),
+      groups: createGroupsPort(env, catalogue),
+    },
     waitUntil,
   };
 }

@@ -25,12 +25,7 @@ import type { PartitionLog } from "../log/partition-log.ts";
 import { findOffset, readBatches } from "../log/read.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-import type {
-  ReplicaInput,
-  ReplicaReply,
-  ReplicateReply,
-  ReplicateRequest,
-} from "../replication/messages.ts";
+import type { ReplicaInput, ReplicateReply, ReplicateRequest } from "../replication/messages.ts";
 import type { Replica } from "../replication/replica.ts";
 import {
   oversizeAppend,
@@ -39,26 +34,35 @@ import {
   refusedRead,
   THROTTLED_APPEND,
 } from "./partition-answers.ts";
-import { parsePartitionName } from "./partition-name.ts";
+import { namespaceOf, parsePartitionName } from "./partition-name.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
-import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
+import {
+  type HostOptions,
+  hostReplica,
+  type Identity,
+  type ReplicaHost,
+  readIdentity,
+} from "./replica-host.ts";
 import { Waiters } from "./waiters.ts";
 
 const IDENTITY = "identity";
 
-export class Partition extends DurableObject<Env> {
+export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableObject<Env> {
   readonly #address: PartitionAddress;
+  readonly #hostOf: (options: HostOptions) => Host;
   readonly #waiters: Waiters;
-  #host: ReplicaHost | null = null;
-  #opening: Promise<ReplicaHost | null> | null = null;
+  #host: Host | null = null;
+  #opening: Promise<Host | null> | null = null;
   #inFlightBytes = 0;
   /** Calls that a partition under load gets: what the platform bills as requests. */
   #requests = 0;
   /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
   #destroyed = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env, hostOf?: (options: HostOptions) => Host) {
     super(ctx, env);
+    // The platform passes two arguments; only a class that hosts more than a replica says what.
+    this.#hostOf = hostOf ?? (hostReplica as (options: HostOptions) => Host);
     this.#address = parsePartitionName(ctx.id.name);
     this.#waiters = new Waiters(ctx);
     const identity = ctx.storage.kv.get<Identity>(IDENTITY);
@@ -245,13 +249,27 @@ export class Partition extends DurableObject<Env> {
   }
 
   /** Null when the partition was destroyed before its turn came. */
-  async #ask(host: ReplicaHost, make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | null> {
+  #ask(host: Host, make: (to: ReplyTo) => ReplicaInput) {
+    return this.unlessGone(host, () => host.shell.ask(make));
+  }
+
+  protected async unlessGone<T>(host: Host, ask: () => Promise<T>): Promise<T | null> {
     try {
-      return await host.shell.ask(make);
+      return await ask();
     } catch (error) {
       if (this.#host !== host) return null;
       throw error;
     }
+  }
+
+  /** Null when the catalogue does not have this replica. */
+  protected async hosted(): Promise<Host | null> {
+    return this.#host ?? (await this.#findMyself());
+  }
+
+  /** It was opened at some time: what never was holds nothing. */
+  protected get isOpen(): boolean {
+    return this.#host !== null;
   }
 
   #close(why: string): void {
@@ -260,10 +278,10 @@ export class Partition extends DurableObject<Env> {
     this.#waiters.wakeAll();
   }
 
-  #load(identity: Identity): ReplicaHost {
-    return hostReplica({
+  #load(identity: Identity): Host {
+    return this.#hostOf({
       ctx: this.ctx,
-      namespace: this.env.PARTITION,
+      namespace: namespaceOf(this.env, this.#address),
       catalogue: createCatalogue(this.env.CATALOGUE),
       address: this.#address,
       identity,
@@ -289,14 +307,14 @@ export class Partition extends DurableObject<Env> {
   }
 
   /** Asks the catalogue once, however many calls wait for the answer. */
-  #findMyself(): Promise<ReplicaHost | null> {
+  #findMyself(): Promise<Host | null> {
     this.#opening ??= this.#askCatalogue().finally(() => {
       this.#opening = null;
     });
     return this.#opening;
   }
 
-  async #askCatalogue(): Promise<ReplicaHost | null> {
+  async #askCatalogue(): Promise<Host | null> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
     const destroyed = this.#destroyed;
     // What this isolate read lately serves the thousand objects of a new topic with one query. After

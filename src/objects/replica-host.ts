@@ -5,15 +5,20 @@
 import type { CataloguePort, PartitionAddress } from "../broker/ports.ts";
 import { topicConfigText } from "../cluster/topic-configs.ts";
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import type { CoordinatorReply } from "../group/coordinator.ts";
 import { LogWriter } from "../log/log-writer.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import type { ReplyTo } from "../machine/machine.ts";
 import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../replication/config.ts";
-import type {
-  IsrOutcome,
-  ReplicaFact,
-  ReplicaInput,
-  ReplicaMessage,
-  ReplicateReply,
+import {
+  type IsrOutcome,
+  isReplicaMessage,
+  type ReplicaFact,
+  type ReplicaInput,
+  type ReplicaMessage,
+  type ReplicaReply,
+  type ReplicateReply,
+  type TurnMachine,
 } from "../replication/messages.ts";
 import { Replica } from "../replication/replica.ts";
 import { decodeReplicaState, encodeReplicaState } from "../replication/replica-state.ts";
@@ -30,10 +35,22 @@ export interface Identity {
   readonly hints: Readonly<Record<number, string>>;
 }
 
+/** The shell, to those who ask only what any replica is asked. */
+interface ReplicaCalls extends Pick<ReplicaShell, "tell" | "close" | "alarm" | "alarmsSet"> {
+  ask(make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | CoordinatorReply>;
+}
+
 export interface ReplicaHost {
   readonly store: SqlLogStore;
   readonly replica: Replica;
-  readonly shell: ReplicaShell;
+  readonly shell: ReplicaCalls;
+}
+
+/** A machine that stands on a replica, and what its own messages mean here. */
+interface OnTop<Input, Message, Reply> {
+  readonly machine: TurnMachine<Input, Message, Reply>;
+  /** As in ReplicaShellHooks. */
+  send(message: Message): Promise<Input>;
 }
 
 export interface HostOptions {
@@ -71,6 +88,22 @@ function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | 
 }
 
 export function hostReplica(options: HostOptions): ReplicaHost {
+  return host<never, never, never>(options, (replica) => ({ machine: replica, send: nothing }));
+}
+
+function nothing(message: never): never {
+  return message;
+}
+
+/** A replica, or a machine on top of one, brought to life. */
+export function host<
+  Input,
+  Message extends { readonly kind: string },
+  Reply extends CoordinatorReply,
+>(
+  options: HostOptions,
+  onTopOf: (replica: Replica, store: SqlLogStore) => OnTop<Input, Message, Reply>,
+): ReplicaHost & { readonly shell: ReplicaShell<Input, Message, Reply> } {
   const { ctx, address } = options;
   let { identity } = options;
   const store = new SqlLogStore(ctx.storage.sql);
@@ -84,9 +117,10 @@ export function hostReplica(options: HostOptions): ReplicaHost {
     config: replicaConfig(identity),
   });
   const writer = new LogWriter(store, log, replayed);
-  const shell = new ReplicaShell(ctx, replica, {
+  const onTop = onTopOf(replica, store);
+  const shell = new ReplicaShell<Input, Message, Reply>(ctx, onTop.machine, {
     store: (facts) => storeFacts(store, writer, facts),
-    send: (message) => outcomeOf(message),
+    send: (message) => (isReplicaMessage(message) ? outcomeOf(message) : onTop.send(message)),
     afterTurn: () => options.afterTurn(log.highWatermark),
   });
 

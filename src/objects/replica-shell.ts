@@ -6,20 +6,20 @@
  */
 import type { ReplyTo } from "../machine/machine.ts";
 import {
-  noReplicaEffects,
-  type ReplicaEffects,
+  noTurnEffects,
   type ReplicaFact,
   type ReplicaInput,
   type ReplicaMessage,
   type ReplicaReply,
+  type TurnEffects,
+  type TurnMachine,
 } from "../replication/messages.ts";
-import type { Replica } from "../replication/replica.ts";
 
-export interface ReplicaShellHooks {
+export interface ReplicaShellHooks<Input = never, Message = never> {
   /** Inside the turn's one transaction. */
   store(facts: readonly ReplicaFact[]): void;
   /** Starts a send at once; gives its outcome, which is the next input, and never rejects. */
-  send(message: ReplicaMessage): Promise<ReplicaInput>;
+  send(message: Message | ReplicaMessage): Promise<Input | ReplicaInput>;
   /** The turn is durable and its replies are given. */
   afterTurn(): void;
 }
@@ -27,18 +27,19 @@ export interface ReplicaShellHooks {
 /** The platform keeps an idle object for about ten seconds. */
 const TIMER_MS_MAX = 1_000;
 
-interface Caller {
-  resolve(reply: ReplicaReply): void;
+interface Caller<Reply> {
+  resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
 
-export class ReplicaShell {
+/** The type parameters are what a machine on top of a replica knows besides what a replica knows. */
+export class ReplicaShell<Input = never, Message = never, Reply = never> {
   readonly #ctx: DurableObjectState;
-  readonly #replica: Replica;
-  readonly #hooks: ReplicaShellHooks;
-  #inputs: ReplicaInput[] = [];
+  readonly #replica: TurnMachine<Input, Message, Reply>;
+  readonly #hooks: ReplicaShellHooks<Input, Message>;
+  #inputs: (Input | ReplicaInput)[] = [];
   /** Who waits, under the name that the machine was given: for one turn or for many. */
-  readonly #callers = new Map<ReplyTo, Caller>();
+  readonly #callers = new Map<ReplyTo, Caller<Reply | ReplicaReply>>();
   #lastCaller = 0;
   #sending = 0;
   #running = false;
@@ -47,7 +48,11 @@ export class ReplicaShell {
   #alarmsSet = 0;
   #timer: { readonly at: number; readonly id: ReturnType<typeof setTimeout> } | null = null;
 
-  constructor(ctx: DurableObjectState, replica: Replica, hooks: ReplicaShellHooks) {
+  constructor(
+    ctx: DurableObjectState,
+    replica: TurnMachine<Input, Message, Reply>,
+    hooks: ReplicaShellHooks<Input, Message>,
+  ) {
     this.#ctx = ctx;
     this.#replica = replica;
     this.#hooks = hooks;
@@ -58,7 +63,7 @@ export class ReplicaShell {
   }
 
   /** Hands an input to the machine; `make` gets the name under which its reply comes back. */
-  ask(make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply> {
+  ask(make: (to: ReplyTo) => Input | ReplicaInput): Promise<Reply | ReplicaReply> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== null) {
         reject(this.#closed);
@@ -71,7 +76,7 @@ export class ReplicaShell {
   }
 
   /** Hands over an input that nobody waits for. */
-  tell(input: ReplicaInput): void {
+  tell(input: Input | ReplicaInput): void {
     if (this.#closed !== null) return;
     this.#inputs.push(input);
     if (this.#running) return;
@@ -108,7 +113,7 @@ export class ReplicaShell {
   /** Nothing else runs in the object up to the await, and no other turn before its end. */
   async #turn(): Promise<void> {
     const now = Date.now();
-    const out = noReplicaEffects();
+    const out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply> = noTurnEffects();
     const inputs = this.#inputs;
     this.#inputs = [];
     for (const input of inputs) this.#replica.step(now, input, out);
@@ -129,7 +134,7 @@ export class ReplicaShell {
     this.#hooks.afterTurn();
   }
 
-  #send(message: ReplicaMessage): void {
+  #send(message: Message | ReplicaMessage): void {
     this.#sending++;
     void this.#hooks.send(message).then((outcome) => {
       this.#sending--;
@@ -137,7 +142,7 @@ export class ReplicaShell {
     });
   }
 
-  #give(replies: ReplicaEffects["replies"]): void {
+  #give(replies: TurnEffects<never, Reply | ReplicaReply>["replies"]): void {
     for (const { to, reply } of replies) {
       const caller = this.#callers.get(to);
       this.#callers.delete(to);

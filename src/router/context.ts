@@ -2,6 +2,7 @@
 import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
+import { createGroupsPort } from "../objects/groups-port.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
 import { advertisedBy, dialledBroker } from "./advertised.ts";
 
@@ -24,7 +25,11 @@ export function contextFor(
     random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     config: brokerConfig(env),
-    ports: { catalogue, partitions: createPartitionsPort(env, catalogue) },
+    ports: {
+      catalogue,
+      partitions: createPartitionsPort(env, catalogue),
+      groups: createGroupsPort(env, catalogue),
+    },
     waitUntil: (promise) => execution.waitUntil(promise),
     signal: request.signal,
   };

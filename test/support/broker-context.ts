@@ -8,8 +8,10 @@ import type {
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
 import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
+import { GROUP_CONFIG_DEFAULT } from "../../src/group/config.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { ScriptedGroups } from "./scripted-groups.ts";
 
 /** Writes down what is opened and destroyed; nothing can be produced to it or read from it. */
 export class PartitionsDiary implements PartitionsPort {
@@ -64,12 +66,16 @@ export const BROKER_CONFIG: BrokerConfig = {
   autoCreateTopicsEnable: true,
   messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
   logMessageTimestampType: "CreateTime",
+  offsetsTopicPartitions: 50,
+  offsetsTopicReplicationFactor: 3,
+  group: GROUP_CONFIG_DEFAULT,
 };
 
 export interface BrokerUnderTest {
   readonly ctx: RequestContextBase;
   readonly catalogue: MemoryCatalogue;
   readonly partitions: PartitionsDiary;
+  readonly groups: ScriptedGroups;
   readonly logs: LogEntry[];
   /** Waits for what goes on after replies. */
   background(): Promise<void>;
@@ -85,6 +91,7 @@ export interface BrokerTestOptions {
 export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTest {
   const catalogue = new MemoryCatalogue();
   const partitions = new PartitionsDiary();
+  const groups = new ScriptedGroups();
   const logs: LogEntry[] = [];
   const pending: Promise<unknown>[] = [];
   const prng = new Prng(1);
@@ -97,7 +104,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
     random: () => prng.float(),
     sleep: async () => {},
     config: { ...BROKER_CONFIG, ...options.config },
-    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions },
+    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups },
     waitUntil: (promise) => {
       pending.push(promise);
     },
@@ -108,7 +115,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const background = async () => {
     await Promise.all(pending.splice(0));
   };
-  return { ctx, catalogue, partitions, logs, background };
+  return { ctx, catalogue, partitions, groups, logs, background };
 }
 
 /** The same object with some of its methods replaced. */

@@ -5,6 +5,7 @@ import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { MemoryGroups } from "./memory-groups.ts";
 import { MemoryPartitions } from "./memory-partitions.ts";
 
 export interface RestWorldOptions {
@@ -32,6 +33,7 @@ export class RestWorld {
   principal = "";
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
+  readonly groups: MemoryGroups;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
   readonly #door = createFrontDoor<FrontDoorVars>((_env, request, execution, principal) =>
@@ -41,6 +43,7 @@ export class RestWorld {
   constructor(options: RestWorldOptions = {}) {
     this.#vars = options.vars ?? { KEDGE_OPEN: "loopback" };
     this.#config = { ...BROKER_CONFIG, ...options.config };
+    this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
   }
 
   #context(
@@ -61,7 +64,7 @@ export class RestWorld {
         this.nowMs += ms;
       },
       config: this.#config,
-      ports: { catalogue: this.catalogue, partitions: this.partitions },
+      ports: { catalogue: this.catalogue, partitions: this.partitions, groups: this.groups },
       waitUntil: (promise) => execution.waitUntil(promise),
       signal: request.signal,
       log: (entry) => {

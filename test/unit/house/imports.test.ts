@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cluster: ["lib", "machine", "protocol"],
   log: ["lib", "machine", "protocol"],
   replication: ["lib", "machine", "protocol", "log", "cluster"],
-  group: ["lib", "machine", "protocol", "cluster"],
+  group: ["lib", "machine", "protocol", "log", "replication", "cluster"],
   broker: ["lib", "machine", "protocol", "log", "replication", "group", "cluster"],
   catalogue: ["lib", "protocol", "cluster", "broker/ports.ts", "broker/context.ts"],
   objects: [
@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   rest: ["lib", "protocol", "cluster", "broker"],
   router: [...["lib", "protocol", "cluster", "rest", "broker", "catalogue", "objects", "env.ts"]],
-  "env.ts": ["broker/context.ts", "objects"],
+  "env.ts": ["broker/context.ts", "group/config.ts", "objects"],
   "index.ts": ["router", "objects"],
   client: ["lib", "protocol"],
   cli: ["client", "gateway", "lib", "protocol"],

@@ -101,7 +101,7 @@ export class Platform {
       this.events.push(`abort: ${reason}`);
     };
     const ctx = { storage, abort } as unknown as DurableObjectState;
-    this.shell = new ReplicaShell(ctx, this.replica as unknown as Replica, {
+    this.shell = new ReplicaShell<never, never, never>(ctx, this.replica as unknown as Replica, {
       store: (facts) => {
         if (this.storeFails !== null) throw this.storeFails;
         const names = facts.map((fact) => ("offset" in fact ? nameOf(fact.offset) : fact.kind));

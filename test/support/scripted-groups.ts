@@ -1,0 +1,22 @@
+/** Coordinators that answer what a test says, and remember what they were asked. */
+import type { GroupAsk, GroupPort, GroupsPort, PartitionAddress } from "../../src/broker/ports.ts";
+import type { GroupReply } from "../../src/group/messages.ts";
+
+export interface AskedGroups extends PartitionAddress, GroupAsk {}
+
+export class ScriptedGroups implements GroupsPort {
+  readonly asked: AskedGroups[] = [];
+  answer: (asked: AskedGroups) => GroupReply | Promise<GroupReply> = () => {
+    throw new Error("this test has no coordinators");
+  };
+
+  at(address: PartitionAddress): GroupPort {
+    return {
+      ask: async (ask) => {
+        const asked = { ...address, ...ask };
+        this.asked.push(asked);
+        return this.answer(asked);
+      },
+    };
+  }
+}
