@@ -117,6 +117,19 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 /** A reader waits this long for another request's query before it sends its own. */
 export const METADATA_JOIN_MS_MAX = 1_000;
 
+/** While a consumer group has members, its topics are read again after this long (Kafka's is told). */
+export const GROUP_TOPICS_REFRESH_MS = 10_000;
+/** A heartbeat waits this long for the topics that it newly asks for. */
+export const GROUP_TOPICS_WAIT_MS = 2_000;
+/** A question to the catalogue about topics without an answer is given up after this long. */
+export const GROUP_TOPICS_READ_TIMEOUT_MS = 10_000;
+/** The pause before it is asked again when it had none. */
+export const GROUP_TOPICS_RETRY_MS = 500;
+/** Texts of one member of a consumer group together (ids, names of topics): its record must fit a batch. */
+export const GROUP_MEMBER_TEXT_CHARS_MAX = 250_000;
+/** A pattern of topics, as written and as RE2 compiles it: each topic's name is run through it. */
+export const TOPIC_PATTERN_CHARS_MAX = 1_024;
+export const TOPIC_PATTERN_INSTRUCTIONS_MAX = 4_096;
 /** How long a JoinGroup of a member without an id of its own waits (classicGroupNewMemberJoinTimeoutMs). */
 export const GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000;
 /** Members of one group that were given an id and have not joined with it. */
@@ -164,3 +177,11 @@ assert(
   "any one member must fit its group",
 );
 assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");
+assert(
+  GROUP_TOPICS_WAIT_MS < GROUP_TOPICS_READ_TIMEOUT_MS,
+  "who waits does not outlast the question",
+);
+assert(
+  GROUP_MEMBER_TEXT_CHARS_MAX * 3 < MAX_MESSAGE_BYTES_DEFAULT,
+  "a member's record must fit one batch",
+);
