@@ -138,10 +138,13 @@ export const GROUP_PENDING_MEMBERS_MAX = 10_000;
 export const GROUP_MEMBER_METADATA_BYTES_MAX = 256 * 1024;
 /** Protocols that one member may offer, and the length of their names. */
 export const GROUP_PROTOCOLS_MAX = 64;
-/** Characters of a group id, an instance id, a protocol or a client's name: several make up one string. */
+/** Characters of a group id, an instance id, a protocol's or a client's name: two make up a member id. */
 export const GROUP_NAME_CHARS_MAX = 4_096;
-/** The record of a group, with every member's metadata and assignment: one batch of __consumer_offsets. */
-export const GROUP_METADATA_BYTES_MAX = 1_000_000;
+/**
+ * The record of a group, with every member's metadata and assignment. Kafka's bound is the
+ * max.message.bytes of __consumer_offsets, 1 MiB, which large groups there have to raise.
+ */
+export const GROUP_METADATA_BYTES_MAX = 4 * 1024 * 1024;
 /** Room in it for what else it says of each member: ids, names, timeouts. */
 export const GROUP_MEMBER_OVERHEAD_BYTES = 200;
 /** Committed offsets that one turn expires or forgets at most, so that it never stalls heartbeats. */
@@ -171,7 +174,7 @@ assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
   "one partition's fetch must fit one RPC message",
 );
-assert(GROUP_METADATA_BYTES_MAX < MAX_MESSAGE_BYTES_DEFAULT, "a group must fit one batch");
+assert(GROUP_METADATA_BYTES_MAX < MAX_MESSAGE_BYTES_LIMIT, "a group must fit one batch");
 assert(
   GROUP_MEMBER_METADATA_BYTES_MAX < GROUP_METADATA_BYTES_MAX,
   "any one member must fit its group",

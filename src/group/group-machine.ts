@@ -8,6 +8,7 @@ import type { Machine, ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import { Backlog } from "./backlog.ts";
 import { ClassicRequests } from "./classic/requests.ts";
+import { CLASSIC_RULES, type ClassicRules } from "./classic/rules.ts";
 import type { GroupConfig } from "./config.ts";
 import type { ConsumerGroups, GroupTable, GroupTurn } from "./group.ts";
 import { type GroupEntry, Groups } from "./groups.ts";
@@ -54,8 +55,12 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
   #nowMs = 0;
 
   /** `consumers` makes KIP-848's part; without it the coordinator speaks the classic protocol alone. */
-  constructor(config: GroupConfig, consumers?: (groups: GroupTable) => ConsumerGroups) {
-    this.#groups = new Groups(config);
+  constructor(
+    config: GroupConfig,
+    consumers?: (groups: GroupTable) => ConsumerGroups,
+    rules: ClassicRules = CLASSIC_RULES,
+  ) {
+    this.#groups = new Groups(config, rules);
     this.#consumers = consumers?.(this.#groups) ?? null;
     this.#expiry = new OffsetExpiry(config);
     this.#classic = new ClassicRequests(config, this.#groups, this.#consumers);
@@ -80,7 +85,11 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       case "tick":
         this.#tick(turn);
     }
-    this.#consumers?.endStep(turn);
+    this.#endStep(turn);
+  }
+
+  #endStep(turn: GroupTurn): void {
+    for (const groupId of this.#consumers?.endStep(turn) ?? []) this.#touched(turn, groupId);
   }
 
   /** GRP24: records of a kind that is not known are a newer version's, and passed over. */
@@ -99,7 +108,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       this.#expiry.loaded(entry, nowMs);
       this.#setTimer(entry);
     }
-    this.#consumers?.endStep(this.#turn(nowMs, out));
+    this.#endStep(this.#turn(nowMs, out));
   }
 
   /** It is not the coordinator any more, or cannot go on: whoever waits is told so. */
@@ -141,14 +150,14 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
         this.#touched(turn, request.body.groupId);
         return;
       case "offsetCommit":
-        turn.reply(to, this.#offsets.commit(turn, client, request.body));
+        turn.reply(to, this.#offsets.commitOffsets(turn, client, request.body));
         this.#touched(turn, request.body.groupId);
         return;
       case "offsetFetch":
-        turn.reply(to, this.#offsets.fetch(request.body));
+        turn.reply(to, this.#offsets.fetchOffsets(request.body));
         return;
       case "offsetDelete":
-        turn.reply(to, this.#offsets.delete(turn, request.body));
+        turn.reply(to, this.#offsets.deleteOffsets(turn, request.body));
         this.#touched(turn, request.body.groupId);
         return;
       case "topicDeleted":
@@ -174,6 +183,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
   }
 
   #forgetTopics(turn: GroupTurn, topics: readonly string[], to: ReplyTo): void {
+    this.#consumers?.topicsDeleted(topics);
     const touched = (then: GroupTurn, groupId: string) => this.#touched(then, groupId);
     this.#backlog.add(this.#offsets.forgetTopics(turn.nowMs, topics, to, touched), to);
     this.#backlog.run(turn);

@@ -92,8 +92,13 @@ export interface ConsumerGroups {
   classic(turn: GroupTurn, to: ReplyTo, client: GroupClient, request: ClassicRequest): void;
   /** The outcome of `readTopics`. */
   topicsRead(turn: GroupTurn, topics: readonly TopicImage[] | null): void;
-  /** Once a step, after all else: what the step left to be asked or answered. */
-  endStep(turn: GroupTurn): void;
+  /** Topics were deleted: whoever reads them must be told. */
+  topicsDeleted(names: readonly string[]): void;
+  /**
+   * Once a step, after all else: what the step left to be asked or answered. Returns the ids of groups
+   * whose deadlines may be others now.
+   */
+  endStep(turn: GroupTurn): Iterable<string>;
   /** For what waits with the part itself; its groups are ticked by the machine. */
   deadline(): number;
   refuseAll(turn: Pick<GroupTurn, "reply">, errorCode: number): void;

@@ -1,5 +1,6 @@
 /** The groups of one coordinator with their offsets: all of its hard state, changed by records only. */
 import { ClassicGroup } from "./classic/classic-group.ts";
+import type { ClassicRules } from "./classic/rules.ts";
 import type { GroupConfig } from "./config.ts";
 import { Deadline, DeadlineHeap } from "./deadline-heap.ts";
 import type { Group, GroupTable } from "./group.ts";
@@ -31,11 +32,17 @@ export class GroupEntry {
 
 export class Groups implements GroupTable {
   readonly #config: GroupConfig;
+  readonly #rules: ClassicRules;
   readonly #entries = new Map<string, GroupEntry>();
   readonly timers = new DeadlineHeap<GroupEntry>();
 
-  constructor(config: GroupConfig) {
+  constructor(config: GroupConfig, rules: ClassicRules) {
     this.#config = config;
+    this.#rules = rules;
+  }
+
+  #newGroup(groupId: string): ClassicGroup {
+    return new ClassicGroup(groupId, this.#config, this.#rules);
   }
 
   get(groupId: string): Group | undefined {
@@ -64,7 +71,7 @@ export class Groups implements GroupTable {
     const entry = this.#entries.get(groupId);
     if (entry === undefined) return;
     if (entry.offsets.size > 0) {
-      entry.group = new ClassicGroup(groupId, this.#config);
+      entry.group = this.#newGroup(groupId);
       return;
     }
     this.timers.delete(entry.timer);
@@ -76,7 +83,7 @@ export class Groups implements GroupTable {
     const decoded = value === null ? null : decodeOffsetCommitValue(value);
     // Who commits without a group of members makes one that has offsets only (a simple group).
     if (decoded !== null && !this.#entries.has(group)) {
-      this.put(new ClassicGroup(group, this.#config));
+      this.put(this.#newGroup(group));
     }
     this.#entries.get(group)?.offsets.apply(topic, partition, decoded);
   }
@@ -88,7 +95,7 @@ export class Groups implements GroupTable {
       return;
     }
     const found = this.get(groupId);
-    const group = found instanceof ClassicGroup ? found : new ClassicGroup(groupId, this.#config);
+    const group = found instanceof ClassicGroup ? found : this.#newGroup(groupId);
     group.apply(decodeGroupMetadataValue(value));
     if (group !== found) this.put(group);
   }

@@ -84,7 +84,7 @@ export function describeConsumerGroups(
   return { api: "consumerGroupDescribe", body: { groups: described } };
 }
 
-/** GRP62: both filters as Kafka reads them; an empty one lets all through. */
+/** GRP66: both filters as Kafka reads them; an empty one lets all through. */
 export function listGroups(groups: Groups, request: ListGroupsRequest): GroupReply {
   const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
   const types = new Set(request.typesFilter.map((type) => type.trim().toLowerCase()));
@@ -100,7 +100,7 @@ export function listGroups(groups: Groups, request: ListGroupsRequest): GroupRep
   return { api: "listGroups", body: { errorCode: ErrorCode.NONE, groups: listed } };
 }
 
-/** GRP63: a group without members goes with its offsets, as a whole. */
+/** GRP67: a group without members goes with its offsets, as a whole. */
 export function deleteGroups(
   groups: Groups,
   turn: GroupTurn,

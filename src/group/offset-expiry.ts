@@ -24,6 +24,12 @@ function mayExpire(group: Group): boolean {
   return group.protocolType === "consumer" && group.stateName === "Stable";
 }
 
+/** What of a group's state bears on its offsets. To name a consumer group's takes a look at each member. */
+function stateToSee(group: Group): string {
+  if (group.type === "classic") return group.stateName;
+  return group.isEmpty ? "Empty" : "with members";
+}
+
 /** From when on the retention of a commit counts. */
 function baseMs({ isEmpty, emptySinceMs }: Group, commitMs: number): number {
   return isEmpty && emptySinceMs >= 0 ? emptySinceMs : commitMs;
@@ -48,13 +54,13 @@ export class OffsetExpiry {
   touched(entry: GroupEntry, nowMs: number): void {
     const { group, offsets, stateSeen } = entry;
     entry.touchedMs = nowMs;
-    entry.stateSeen = group.stateName;
+    entry.stateSeen = stateToSee(group);
     if (offsets.size === 0) {
       if (group.isEmpty) this.#note(entry, nowMs + this.#checkMs);
       return;
     }
     // Of a group seen for the first time every offset was noted as it came.
-    if (stateSeen === "" || stateSeen === group.stateName || !mayExpire(group)) return;
+    if (stateSeen === "" || stateSeen === entry.stateSeen || !mayExpire(group)) return;
     const { emptySinceMs } = group;
     this.#note(entry, emptySinceMs >= 0 ? emptySinceMs + this.#retentionMs : nowMs);
   }
@@ -63,7 +69,7 @@ export class OffsetExpiry {
   loaded(entry: GroupEntry, nowMs: number): void {
     const { group, offsets } = entry;
     entry.touchedMs = nowMs;
-    entry.stateSeen = group.stateName;
+    entry.stateSeen = stateToSee(group);
     if (offsets.size === 0) {
       if (group.isEmpty) this.#note(entry, nowMs + this.#checkMs);
       return;

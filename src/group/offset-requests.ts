@@ -40,14 +40,14 @@ export class OffsetRequests {
     this.#expiry = expiry;
   }
 
-  commit(turn: GroupTurn, client: GroupClient, request: OffsetCommitRequest): GroupReply {
+  commitOffsets(turn: GroupTurn, client: GroupClient, request: OffsetCommitRequest): GroupReply {
     const errorCode = this.#checkCommit(turn, client, request);
     if (errorCode !== ErrorCode.NONE) {
       return { api: "offsetCommit", body: refuseCommit(request, errorCode) };
     }
     const { offsetMetadataMaxBytes } = this.#config;
     const expireTimestamp = expireTimestampOf(request, turn.nowMs);
-    const body = commitOffsets(turn, request, expireTimestamp, offsetMetadataMaxBytes);
+    const body = storeOffsets(turn, request, expireTimestamp, offsetMetadataMaxBytes);
     const entry = this.#groups.entry(request.groupId);
     if (entry !== undefined) this.#expiry.committed(entry, turn.nowMs, expireTimestamp);
     return { api: "offsetCommit", body };
@@ -69,20 +69,20 @@ export class OffsetRequests {
       : ErrorCode.ILLEGAL_GENERATION;
   }
 
-  fetch({ groupId, memberId, memberEpoch, topics }: FetchOffsets): GroupReply {
+  fetchOffsets({ groupId, memberId, memberEpoch, topics }: FetchOffsets): GroupReply {
     const entry = this.#groups.entry(groupId);
     const errorCode = entry?.group.checkFetch(memberId, memberEpoch) ?? ErrorCode.NONE;
-    const found = errorCode === ErrorCode.NONE ? fetchOffsets(entry?.offsets, topics) : [];
+    const found = errorCode === ErrorCode.NONE ? offsetsFor(entry?.offsets, topics) : [];
     return { api: "offsetFetch", body: { errorCode, topics: found } };
   }
 
-  delete(turn: GroupTurn, request: OffsetDeleteRequest): GroupReply {
+  deleteOffsets(turn: GroupTurn, request: OffsetDeleteRequest): GroupReply {
     const entry = this.#groups.entry(request.groupId);
     const errorCode = checkDelete(request.groupId, entry?.group);
     const body: OffsetDeleteResponseInput =
       errorCode !== ErrorCode.NONE || entry === undefined
         ? { errorCode, topics: [] }
-        : { errorCode, topics: deleteOffsets(turn, entry, request) };
+        : { errorCode, topics: forgetOffsets(turn, entry, request) };
     return { api: "offsetDelete", body };
   }
 
@@ -98,6 +98,7 @@ export class OffsetRequests {
     let turn = yield;
     for (const { group, offsets } of this.#groups.entries()) {
       const { groupId } = group;
+      const { size } = offsets;
       for (const topic of topics) {
         for (const [partition, { commitTimestamp }] of offsets.partitions(topic) ?? []) {
           if (commitTimestamp > sinceMs) continue;
@@ -105,7 +106,7 @@ export class OffsetRequests {
           turn = yield;
         }
       }
-      touched(turn, groupId);
+      if (offsets.size < size) touched(turn, groupId);
       turn = yield;
     }
     turn.reply(to, { api: "topicDeleted", body: null });
@@ -125,7 +126,7 @@ function checkDelete(groupId: string, group: Group | undefined): number {
 }
 
 /** GRP70: each partition's offset is stored, or refused for its metadata. */
-function commitOffsets(
+function storeOffsets(
   turn: GroupTurn,
   request: OffsetCommitRequest,
   expireTimestamp: number,
@@ -166,7 +167,7 @@ function refuseCommit(
 }
 
 /** GRP72: an offset that is not there is -1, and no error; so is that of a group that is not. */
-function fetchOffsets(offsets: GroupOffsets | undefined, asked: FetchOffsets["topics"]): Topics {
+function offsetsFor(offsets: GroupOffsets | undefined, asked: FetchOffsets["topics"]): Topics {
   if (asked === null) return offsets === undefined ? [] : allOffsets(offsets);
   return asked.map(({ name, partitionIndexes }) => ({
     name,
@@ -192,7 +193,7 @@ function fetched(partitionIndex: number, stored: OffsetToStore | undefined): Fet
 }
 
 /** GRP74: tombstones for what is there, except where a member still reads the topic. */
-function deleteOffsets(
+function forgetOffsets(
   turn: GroupTurn,
   { group, offsets }: GroupEntry,
   request: OffsetDeleteRequest,

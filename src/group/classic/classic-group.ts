@@ -22,6 +22,7 @@ import { groupMetadataRecord, groupMetadataTombstone } from "../records.ts";
 import { answerJoin, answerSync, joinError, syncError } from "./answers.ts";
 import { type ClassicMember, memberFromRecord, PendingMember } from "./member.ts";
 import { Members } from "./members.ts";
+import { CLASSIC_RULES, type ClassicRules } from "./rules.ts";
 
 /** Kafka's fifth, Dead, is a group that is not there. */
 export type ClassicState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
@@ -35,8 +36,9 @@ interface JoinTimer {
 export class ClassicGroup implements Group {
   readonly type = "classic";
   readonly groupId: string;
-  readonly members = new Members();
+  readonly members: Members;
   readonly #config: GroupConfig;
+  readonly #rules: ClassicRules;
   #state: ClassicState = "Empty";
   /** Since when it is in that state, ms; -1 when no record says. */
   #stateMs = -1;
@@ -51,9 +53,11 @@ export class ClassicGroup implements Group {
   /** When members that have not asked for their assignment are taken out. */
   #syncDueMs = Infinity;
 
-  constructor(groupId: string, config: GroupConfig) {
+  constructor(groupId: string, config: GroupConfig, rules: ClassicRules = CLASSIC_RULES) {
     this.groupId = groupId;
+    this.members = new Members(rules);
     this.#config = config;
+    this.#rules = rules;
   }
 
   get state(): ClassicState {
@@ -66,6 +70,10 @@ export class ClassicGroup implements Group {
 
   get generationId(): number {
     return this.#generationId;
+  }
+
+  isPresent(generationId: number): boolean {
+    return this.#rules.isPresent(generationId, this.#generationId);
   }
 
   get protocolType(): string {
@@ -92,7 +100,7 @@ export class ClassicGroup implements Group {
     return this.#subscribed?.has(topic) ?? this.usesConsumerProtocol;
   }
 
-  /** GRP26: the member could take part in the group. */
+  /** GRP33: the member could take part in the group. */
   supports(protocolType: string, protocols: readonly { readonly name: string }[]): boolean {
     if (this.isEmpty) return protocolType !== "" && protocols.length > 0;
     return this.#protocolType === protocolType && this.members.support(protocols);
@@ -215,17 +223,22 @@ export class ClassicGroup implements Group {
       this.refuseSyncs(turn, ErrorCode.REBALANCE_IN_PROGRESS);
     }
     this.#stopAwaitingSync();
-    if (this.isEmpty) {
-      const delayMs = this.#config.initialRebalanceDelayMs;
-      const remainingMs = Math.max(this.members.rebalanceTimeoutMs() - delayMs, 0);
-      this.#newMemberAdded = false;
-      this.#joinTimer = { atMs: turn.nowMs + delayMs, initial: { delayMs, remainingMs } };
-      this.#transition("PreparingRebalance", turn.nowMs);
-    } else {
-      this.#transition("PreparingRebalance", turn.nowMs);
+    const isFirst = this.isEmpty;
+    this.#transition("PreparingRebalance", turn.nowMs);
+    if (isFirst) this.#awaitFirstJoins(turn);
+    else {
       this.#awaitJoins(turn.nowMs);
       this.maybeCompleteJoin(turn);
     }
+  }
+
+  /** GRP40 */
+  #awaitFirstJoins(turn: GroupTurn): void {
+    const delayMs = this.#config.initialRebalanceDelayMs;
+    const remainingMs = Math.max(this.members.rebalanceTimeoutMs() - delayMs, 0);
+    this.#newMemberAdded = false;
+    this.#joinTimer = { atMs: turn.nowMs + delayMs, initial: { delayMs, remainingMs } };
+    if (delayMs <= 0) this.#completeJoin(turn);
   }
 
   #awaitJoins(nowMs: number): void {
@@ -237,7 +250,7 @@ export class ClassicGroup implements Group {
     this.#stateMs = nowMs;
   }
 
-  /** GRP30: who syncs is told to join again, and its assignment is void. */
+  /** GRP48: who syncs is told to join again, and its assignment is void. */
   refuseSyncs(turn: GroupTurn, errorCode: number): void {
     for (const member of this.members.all()) {
       member.assignment = EMPTY_BYTES;
@@ -245,7 +258,7 @@ export class ClassicGroup implements Group {
     }
   }
 
-  /** GRP31: the join phase ends when all are there; the first of an empty group wait for others. */
+  /** GRP41: the join phase ends when all are there; the first of an empty group wait for others. */
   maybeCompleteJoin(turn: GroupTurn): void {
     if (this.#joinTimer === null || this.#joinTimer.initial !== null) return;
     if (this.members.hasAllJoined) this.#completeJoin(turn);
@@ -352,7 +365,7 @@ export class ClassicGroup implements Group {
     // Nobody in particular may not write into a group that has members.
     const member = this.members.find(memberId, groupInstanceId);
     if (typeof member === "number") return member;
-    if (generationId !== this.#generationId) return ErrorCode.ILLEGAL_GENERATION;
+    if (!this.isPresent(generationId)) return ErrorCode.ILLEGAL_GENERATION;
     if (this.#state === "CompletingRebalance") return ErrorCode.REBALANCE_IN_PROGRESS;
     this.keepAlive(turn.nowMs, member);
     return ErrorCode.NONE;
@@ -368,6 +381,7 @@ export class ClassicGroup implements Group {
 
   /** Sessions begin anew: nobody could have reached the coordinator that was lost. */
   loaded(nowMs: number): void {
+    if (!this.#rules.startsSessions) return;
     for (const member of this.members.all()) this.keepAlive(nowMs, member);
     if (this.members.size <= this.#config.maxSize) return;
     this.#transition("PreparingRebalance", nowMs);

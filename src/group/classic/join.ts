@@ -44,7 +44,7 @@ export function joinClassicGroup(group: ClassicGroup, context: JoinContext): voi
   }
 }
 
-/** GRP36: group.max.size, and what one record of the group may hold. */
+/** GRP34: group.max.size, and what one record of the group may hold. */
 function hasRoom(group: ClassicGroup, context: JoinContext): boolean {
   const { members } = group;
   const { memberId, groupInstanceId, offer } = context.request;
@@ -115,7 +115,7 @@ function joinAsKnown(group: ClassicGroup, context: JoinContext): void {
   }
 }
 
-/** GRP29: a follower with nothing new is given the present generation again. */
+/** GRP35: a follower with nothing new is given the present generation again. */
 function startsRebalance(
   group: ClassicGroup,
   member: ClassicMember,
@@ -131,7 +131,7 @@ function rejoin(group: ClassicGroup, { turn, to, request }: JoinContext, member:
   group.maybePrepareRebalance(turn);
 }
 
-/** GRP50 to GRP53. */
+/** GRP60 to GRP62 */
 function replaceStaticMember(
   group: ClassicGroup,
   context: JoinContext,

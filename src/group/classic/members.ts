@@ -5,6 +5,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { DeadlineHeap } from "../deadline-heap.ts";
 import { ClassicMember, type MemberIdentity, type MemberOffer, PendingMember } from "./member.ts";
 import { SupportedProtocols } from "./protocols.ts";
+import type { ClassicRules } from "./rules.ts";
 
 export class Members {
   readonly #byId = new Map<string, ClassicMember>();
@@ -16,6 +17,11 @@ export class Members {
   #awaitingJoin = 0;
   #storedBytes = 0;
   #leaderId: string | null = null;
+  readonly #rules: ClassicRules;
+
+  constructor(rules: ClassicRules) {
+    this.#rules = rules;
+  }
 
   get size(): number {
     return this.#byId.size;
@@ -63,7 +69,7 @@ export class Members {
     if (groupInstanceId !== null) {
       const current = this.#static.get(groupInstanceId);
       if (current === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-      if (current.memberId !== memberId) return ErrorCode.FENCED_INSTANCE_ID;
+      if (this.#rules.isFenced(memberId, current.memberId)) return ErrorCode.FENCED_INSTANCE_ID;
     }
     return this.#byId.get(memberId) ?? ErrorCode.UNKNOWN_MEMBER_ID;
   }

@@ -59,7 +59,7 @@ export class ClassicRequests {
     else joinClassicGroup(group, { turn, config: this.#config, client, to, request });
   }
 
-  /** GRP25: the group that is there, or a new one for a member that has no id yet. */
+  /** GRP31: the group that is there, or a new one for a member that has no id yet. */
   #groupFor(
     turn: GroupTurn,
     { groupId }: JoinGroupRequest,

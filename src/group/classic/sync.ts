@@ -33,7 +33,7 @@ export function syncClassicGroup(
 function checkSync(group: ClassicGroup, request: SyncGroupRequest): ClassicMember | number {
   const member = group.members.find(request.memberId, request.groupInstanceId);
   if (typeof member === "number") return member;
-  if (request.generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;
+  if (!group.isPresent(request.generationId)) return ErrorCode.ILLEGAL_GENERATION;
   const { protocolType, protocolName } = request;
   if (
     (protocolType !== null && protocolType !== group.protocolType) ||
@@ -45,7 +45,7 @@ function checkSync(group: ClassicGroup, request: SyncGroupRequest): ClassicMembe
   return member;
 }
 
-/** GRP33: one record makes the generation hard; who waits is answered when it is committed. */
+/** GRP47: one record makes the generation hard; who waits is answered when it is committed. */
 function storeAssignment(group: ClassicGroup, turn: GroupTurn, request: SyncGroupRequest): void {
   const assigned = new Map(request.assignments.map((one) => [one.memberId, one.assignment]));
   const record = group.recordWith(

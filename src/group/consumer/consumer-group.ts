@@ -29,8 +29,8 @@ export interface ConsumerGroupContext {
   readonly config: GroupConfig;
   readonly topics: TopicImages;
   /**
-   * Makes a classic group of this one, if that may be, as its last member that speaks the consumer
-   * protocol goes; says whether it did.
+   * GRP172: makes a classic group of this one, without those that leave, if all others speak the
+   * classic protocol; says whether it did.
    */
   downgrade(turn: GroupTurn, group: ConsumerGroup, leaving: ReadonlySet<string>): boolean;
 }
@@ -132,7 +132,7 @@ export class ConsumerGroup implements Group {
     const { groupId, state } = this;
     let hash = state.metadataHash;
     if (this.knowsTopics) {
-      hash = topics.hash(state.subscriptions.topics());
+      hash = this.topicsHash();
       this.#comparedVersion = topics.version;
     }
     if (!bump && hash === state.metadataHash) return;
@@ -211,6 +211,11 @@ export class ConsumerGroup implements Group {
   get knowsTopics(): boolean {
     const { topics } = this.context;
     return this.state.subscriptions.topics().every((name) => topics.isKnown(name));
+  }
+
+  /** Of the topics that the group reads, as they are known now. */
+  topicsHash(): number {
+    return this.context.topics.hash(this.state.subscriptions.topics());
   }
 
   /** The catalogue answered: what was resolved or assigned before may be out of date. */

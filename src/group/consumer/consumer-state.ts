@@ -69,6 +69,22 @@ export class ConsumerState {
     return memberId === undefined ? undefined : this.#members.get(memberId);
   }
 
+  /** The member with this instance id, if it has this member id too. */
+  staticMemberOrThrow(groupId: string, memberId: string, instanceId: string): ConsumerMember {
+    const member = this.staticMember(instanceId);
+    if (member === undefined) {
+      throw new KafkaError(
+        ErrorCode.UNKNOWN_MEMBER_ID,
+        `Instance id ${instanceId} is unknown in group ${groupId}.`,
+      );
+    }
+    if (member.memberId === memberId) return member;
+    throw new KafkaError(
+      ErrorCode.FENCED_INSTANCE_ID,
+      `Static member ${memberId} with instance id ${instanceId} was fenced by member ${member.memberId}.`,
+    );
+  }
+
   target(memberId: string): TopicPartitions {
     return this.#targets.get(memberId) ?? NO_PARTITIONS;
   }

@@ -8,6 +8,7 @@ import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
 import type { TopicPartitions } from "../assignors/assignor.ts";
 import { samePartitions } from "../assignors/assignor.ts";
 import { ASSIGNORS } from "../assignors/assignors.ts";
+import type { GroupConfig } from "../config.ts";
 import type { GroupTurn } from "../group.ts";
 import type { GroupClient } from "../messages.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
@@ -151,11 +152,20 @@ function tellsAssignment(request: Request, before: ConsumerMember, after: Consum
   );
 }
 
-function throwIfFull(group: ConsumerGroup, memberId: string, instanceId: string | null): void {
+/** GRP114 */
+export function throwIfFull(
+  group: ConsumerGroup,
+  memberId: string,
+  instanceId: string | null,
+): void {
   const { state } = group;
-  const { consumerMaxSize } = group.context.config;
-  if (state.members.size < consumerMaxSize || state.members.has(memberId)) return;
-  if (state.staticMember(instanceId) !== undefined) return;
+  if (state.members.has(memberId) || state.staticMember(instanceId) !== undefined) return;
+  throwIfNoRoom(group.context.config, state.members.size);
+}
+
+/** @param members that there are beside the one who joins */
+export function throwIfNoRoom({ consumerMaxSize }: GroupConfig, members: number): void {
+  if (members < consumerMaxSize) return;
   throw new KafkaError(
     ErrorCode.GROUP_MAX_SIZE_REACHED,
     `The consumer group has reached its maximum capacity of ${consumerMaxSize} members.`,
@@ -179,7 +189,7 @@ function findMember(
     return known;
   }
   if (!joins) {
-    const member = staticMember(group, memberId, request.instanceId);
+    const member = state.staticMemberOrThrow(groupId, memberId, request.instanceId);
     throwIfEpochIsWrong(member, request.memberEpoch, owned);
     return member;
   }
@@ -187,26 +197,6 @@ function findMember(
   if (holder === undefined) return state.member(memberId) ?? newMember(memberId);
   throwIfUnreleased(holder, memberId, request.instanceId);
   return holder;
-}
-
-/** The member with this instance id, if it has this member id too. */
-export function staticMember(
-  group: ConsumerGroup,
-  memberId: string,
-  instanceId: string,
-): ConsumerMember {
-  const member = group.state.staticMember(instanceId);
-  if (member === undefined) {
-    throw new KafkaError(
-      ErrorCode.UNKNOWN_MEMBER_ID,
-      `Instance id ${instanceId} is unknown in group ${group.groupId}.`,
-    );
-  }
-  if (member.memberId === memberId) return member;
-  throw new KafkaError(
-    ErrorCode.FENCED_INSTANCE_ID,
-    `Static member ${memberId} with instance id ${instanceId} was fenced by member ${member.memberId}.`,
-  );
 }
 
 /** GRP113. A classic member may be replaced at any time, as the classic protocol has it. */
@@ -287,7 +277,7 @@ function leave(
   const member =
     instanceId === null
       ? group.state.memberOrThrow(group.groupId, memberId)
-      : staticMember(group, memberId, instanceId);
+      : group.state.staticMemberOrThrow(group.groupId, memberId, instanceId);
   if (memberEpoch === STATIC_LEAVE_EPOCH) leaveForNow(group, turn, member);
   else group.fence(turn, new Set([memberId]));
   return { errorCode: ErrorCode.NONE, memberId, memberEpoch, heartbeatIntervalMs: 0 };

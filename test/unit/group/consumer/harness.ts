@@ -2,12 +2,15 @@
 import { GROUP_CONFIG_DEFAULT, type GroupConfig } from "../../../../src/group/config.ts";
 import { ConsumerGroup } from "../../../../src/group/consumer/consumer-group.ts";
 import { ConsumerGroupManager } from "../../../../src/group/consumer/consumer-group-manager.ts";
-import type { Group, GroupTable, GroupTurn } from "../../../../src/group/group.ts";
+import { GroupMachine } from "../../../../src/group/group-machine.ts";
 import type {
   GroupClient,
+  GroupEffects,
+  GroupInput,
   GroupMessage,
   GroupRecord,
   GroupReply,
+  GroupRequest,
   TopicImage,
 } from "../../../../src/group/messages.ts";
 import type {
@@ -16,27 +19,8 @@ import type {
 } from "../../../../src/protocol/api/68-consumer-group-heartbeat.ts";
 
 export type Beat = Partial<ConsumerGroupHeartbeatRequest>;
+type BodyOf<Api> = Extract<GroupReply, { readonly api: Api; readonly body: unknown }>["body"];
 export type BeatReply = ConsumerGroupHeartbeatResponseInput;
-
-class Table implements GroupTable {
-  readonly map = new Map<string, Group>();
-
-  get(groupId: string): Group | undefined {
-    return this.map.get(groupId);
-  }
-
-  put(group: Group): void {
-    this.map.set(group.groupId, group);
-  }
-
-  remove(groupId: string): void {
-    this.map.delete(groupId);
-  }
-
-  all(): Iterable<Group> {
-    return this.map.values();
-  }
-}
 
 export const START_MS = 1_700_000_000_000;
 
@@ -55,14 +39,17 @@ export class Coordinator {
   readonly log: GroupRecord[] = [];
   readonly questions: GroupMessage[] = [];
   readonly replies = new Map<number, GroupReply>();
-  manager: ConsumerGroupManager;
-  #table = new Table();
+  machine: GroupMachine;
   #nextTo = 0;
   #nextUuid = 0;
 
   constructor(config: Partial<GroupConfig> = {}) {
     this.config = { ...GROUP_CONFIG_DEFAULT, ...config };
-    this.manager = new ConsumerGroupManager(this.#table, this.config);
+    this.machine = this.#newMachine();
+  }
+
+  #newMachine(): GroupMachine {
+    return new GroupMachine(this.config, (table) => new ConsumerGroupManager(table, this.config));
   }
 
   createTopic(name: string, partitions: number, generation = 0): TopicImage {
@@ -72,39 +59,36 @@ export class Coordinator {
   }
 
   group(groupId = "g"): ConsumerGroup {
-    const group = this.#table.get(groupId);
+    const group = this.machine.groups.get(groupId);
     if (!(group instanceof ConsumerGroup)) throw new Error(`there is no consumer group ${groupId}`);
     return group;
   }
 
-  has(groupId: string): boolean {
-    return this.#table.map.has(groupId);
+  typeOf(groupId = "g"): string | undefined {
+    return this.machine.groups.get(groupId)?.type;
   }
 
   /** Another leader takes over: all it has is the log. */
   reload(): void {
-    this.#table = new Table();
-    this.manager = new ConsumerGroupManager(this.#table, this.config);
+    this.machine = this.#newMachine();
     this.questions.length = 0;
-    for (const record of this.log) this.manager.apply(record);
-    for (const group of this.#table.all()) group.loaded(this.nowMs);
+    for (const record of this.log) this.machine.apply(record);
+    this.#turn((machine, out) => machine.loaded(this.nowMs, out));
   }
 
-  turn(act: (turn: GroupTurn) => void): void {
-    const turn: GroupTurn = {
-      nowMs: this.nowMs,
-      emit: (record) => {
-        this.manager.apply(record);
-        this.log.push(record);
-      },
-      reply: (to, reply) => {
-        if (this.replies.has(to)) throw new Error(`${to} is answered twice`);
-        this.replies.set(to, reply);
-      },
-      send: (message) => this.questions.push(message),
-    };
-    act(turn);
-    this.manager.endStep(turn);
+  #turn(act: (machine: GroupMachine, out: GroupEffects) => void): void {
+    const out: GroupEffects = { facts: [], messages: [], replies: [] };
+    act(this.machine, out);
+    this.log.push(...out.facts);
+    this.questions.push(...out.messages);
+    for (const { to, reply } of out.replies) {
+      if (this.replies.has(to)) throw new Error(`${to} is answered twice`);
+      this.replies.set(to, reply);
+    }
+  }
+
+  step(input: GroupInput): void {
+    this.#turn((machine, out) => machine.step(this.nowMs, input, out));
   }
 
   /** The catalogue answers what it was asked, and what is asked then. */
@@ -114,7 +98,7 @@ export class Coordinator {
       const found = [...this.topics.values()].filter(
         ({ name }) => names === null || names.includes(name),
       );
-      this.turn((turn) => this.manager.topicsRead(turn, this.catalogueIsDown ? null : found));
+      this.step({ kind: "topics", topics: this.catalogueIsDown ? null : found });
       if (this.catalogueIsDown) return;
     }
   }
@@ -124,13 +108,27 @@ export class Coordinator {
     return { clientId, clientHost: "/127.0.0.1", apiVersion, uuid };
   }
 
-  /** Sends a heartbeat and hands back what to look under for its reply. */
-  send(beat: Beat, apiVersion = 1): number {
+  /** Sends a request and hands back what to look under for its reply. */
+  request(request: GroupRequest, apiVersion: number): number {
     const to = this.#nextTo++;
-    this.turn((turn) => {
-      this.manager.heartbeat(turn, to, this.client("client", apiVersion), requestOf(beat));
-    });
+    this.step({ kind: "request", to, client: this.client("client", apiVersion), request });
     return to;
+  }
+
+  send(beat: Beat, apiVersion = 1): number {
+    return this.request({ api: "consumerGroupHeartbeat", body: requestOf(beat) }, apiVersion);
+  }
+
+  /** Any other request, answered when the catalogue has said what it was asked. */
+  ask<Api extends GroupReply["api"]>(
+    request: GroupRequest & { readonly api: Api },
+    apiVersion: number,
+  ): BodyOf<Api> {
+    const to = this.request(request, apiVersion);
+    this.answerQuestions();
+    const reply = this.replies.get(to);
+    if (reply?.api !== request.api) throw new Error(`no reply to ${request.api}`);
+    return reply.body as unknown as BodyOf<Api>;
   }
 
   /** A heartbeat, with as many words between coordinator and catalogue as it takes. */
@@ -161,22 +159,13 @@ export class Coordinator {
   wait(ms: number): void {
     const untilMs = this.nowMs + ms;
     for (;;) {
-      const dueMs = this.deadline();
+      const dueMs = this.machine.deadline();
       if (dueMs > untilMs) break;
       this.nowMs = Math.max(this.nowMs, dueMs);
-      this.turn((turn) => {
-        for (const group of [...this.#table.all()]) {
-          if (group.deadline() <= this.nowMs) group.tick(turn);
-        }
-      });
+      this.step({ kind: "tick" });
       this.answerQuestions();
     }
     this.nowMs = untilMs;
-  }
-
-  deadline(): number {
-    const groups = [...this.#table.all()].map((group) => group.deadline());
-    return Math.min(this.manager.deadline(), ...groups);
   }
 }
 
