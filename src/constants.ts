@@ -83,9 +83,7 @@ export const GROUP_BATCH_BYTES = 1024 * 1024;
 export const GROUP_BATCH_BYTES_MAX = MAX_MESSAGE_BYTES_LIMIT;
 /** Log that a new coordinator reads in one turn, so that its object answers others in between. */
 export const GROUP_LOAD_BYTES_PER_TURN = 8 * 1024 * 1024;
-/** What one member says of itself in JoinGroup, all its protocols together. */
-export const MEMBER_METADATA_BYTES_MAX = 1024 * 1024;
-/** The assignments of one SyncGroup. */
+/** The assignments of one SyncGroup: it travels to the coordinator as one RPC message. */
 export const ASSIGNMENTS_BYTES_MAX = 16 * 1024 * 1024;
 /** Groups that one request may name, and partitions that one commit or fetch of offsets may. */
 export const GROUPS_PER_REQUEST_MAX = 10_000;
@@ -168,7 +166,7 @@ assert(
   "a lost message is no reason to leave the ISR",
 );
 assert(GROUP_BATCH_BYTES < GROUP_BATCH_BYTES_MAX, "a closed batch may still grow by a request");
-assert(ASSIGNMENTS_BYTES_MAX < GROUP_BATCH_BYTES_MAX, "the assignments of a group fit one batch");
+assert(ASSIGNMENTS_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "assignments must fit one RPC message");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
 assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,

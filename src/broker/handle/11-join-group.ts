@@ -2,12 +2,12 @@
  * JoinGroup, key 11, versions 0-9. A member enters a classic group, and waits for the others.
  *
  * The rules are the group machine's (group/SPEC.md). 42 when the member's metadata is larger than
- * 1 MiB: a group's members are one record of __consumer_offsets.
+ * 256 KiB: a group's members are one record of __consumer_offsets.
  *
  * 4: 79 MEMBER_ID_REQUIRED first (KIP-394). 5: static members. 7: protocol type, and a null protocol
  * name. 8: a reason. 9: skipAssignment.
  */
-import { MEMBER_METADATA_BYTES_MAX } from "../../constants.ts";
+import { GROUP_MEMBER_METADATA_BYTES_MAX } from "../../constants.ts";
 import type { JoinGroupRequest } from "../../protocol/api/11-join-group.ts";
 import { joinGroupApi } from "../../protocol/api/11-join-group.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
@@ -38,8 +38,8 @@ function throwIfTooLarge({ protocols, memberId, groupInstanceId }: JoinGroupRequ
     (sum, { name, metadata }) => sum + name.length + metadata.byteLength,
     memberId.length + (groupInstanceId?.length ?? 0),
   );
-  if (bytes <= MEMBER_METADATA_BYTES_MAX) return;
-  const text = `The member's protocols have ${bytes} bytes; at most ${MEMBER_METADATA_BYTES_MAX} are taken.`;
+  if (bytes <= GROUP_MEMBER_METADATA_BYTES_MAX) return;
+  const text = `The member's protocols have ${bytes} bytes; at most ${GROUP_MEMBER_METADATA_BYTES_MAX} are taken.`;
   throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
 }
 

@@ -3,7 +3,7 @@
  * for it.
  *
  * 23 INCONSISTENT_GROUP_PROTOCOL from version 5 on when protocol type or name are missing (KIP-559).
- * 42 when the assignments together are larger than 16 MiB: they are one record of __consumer_offsets.
+ * 42 when the assignments together are larger than 16 MiB.
  *
  * 3: static members. 5: protocol type and name.
  */

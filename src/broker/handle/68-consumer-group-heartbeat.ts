@@ -4,7 +4,7 @@
  *
  * 1: subscriptions by regular expression, and member ids that the member makes itself.
  */
-import { MEMBER_METADATA_BYTES_MAX } from "../../constants.ts";
+import { GROUP_MEMBER_METADATA_BYTES_MAX } from "../../constants.ts";
 import type { ConsumerGroupHeartbeatRequest } from "../../protocol/api/68-consumer-group-heartbeat.ts";
 import { consumerGroupHeartbeatApi } from "../../protocol/api/68-consumer-group-heartbeat.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
@@ -34,8 +34,8 @@ function throwIfTooLarge(request: ConsumerGroupHeartbeatRequest): void {
     0,
   );
   const bytes = names + (subscribedTopicRegex?.length ?? 0) + owned;
-  if (bytes <= MEMBER_METADATA_BYTES_MAX) return;
-  const text = `The member's subscription and partitions have ${bytes} bytes; at most ${MEMBER_METADATA_BYTES_MAX} are taken.`;
+  if (bytes <= GROUP_MEMBER_METADATA_BYTES_MAX) return;
+  const text = `The member's subscription and partitions have ${bytes} bytes; at most ${GROUP_MEMBER_METADATA_BYTES_MAX} are taken.`;
   throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
 }
 
