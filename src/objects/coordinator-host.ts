@@ -1,6 +1,7 @@
 /** A group coordinator brought to life: its machine on top of the replica, and the topics it asks for. */
 import type { CataloguePort } from "../broker/ports.ts";
 import type { GroupConfig } from "../group/config.ts";
+import { ConsumerGroupManager } from "../group/consumer/consumer-group-manager.ts";
 import { Coordinator, type CoordinatorInput, type CoordinatorReply } from "../group/coordinator.ts";
 import { GroupMachine } from "../group/group-machine.ts";
 import type { GroupMessage } from "../group/messages.ts";
@@ -14,9 +15,14 @@ export interface CoordinatorHost extends ReplicaHost {
 export function hostCoordinator(options: HostOptions, config: GroupConfig): CoordinatorHost {
   const { catalogue, address } = options;
   return host<CoordinatorInput, GroupMessage, CoordinatorReply>(options, (replica, store) => ({
-    machine: new Coordinator({ replica, store, newMachine: () => new GroupMachine(config) }),
+    machine: new Coordinator({ replica, store, newMachine: () => machineOf(config) }),
     send: ({ names }) => readTopics(catalogue, address.clusterId, names),
   }));
+}
+
+/** Classic groups, and KIP-848's. */
+function machineOf(config: GroupConfig): GroupMachine {
+  return new GroupMachine(config, (table) => new ConsumerGroupManager(table, config));
 }
 
 async function readTopics(

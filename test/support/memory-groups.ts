@@ -10,6 +10,7 @@ import type {
   PartitionAddress,
 } from "../../src/broker/ports.ts";
 import { GROUP_CONFIG_DEFAULT, type GroupConfig } from "../../src/group/config.ts";
+import { ConsumerGroupManager } from "../../src/group/consumer/consumer-group-manager.ts";
 import type { CoordinatorInput } from "../../src/group/coordinator.ts";
 import { GroupMachine } from "../../src/group/group-machine.ts";
 import type { GroupMessage, GroupReply, TopicImage } from "../../src/group/messages.ts";
@@ -72,7 +73,10 @@ class MemoryCoordinator {
   ) {
     this.#now = now;
     this.#topics = topics;
-    this.#lone = new LoneCoordinator(new MemoryReplicaStore(), () => new GroupMachine(config));
+    this.#lone = new LoneCoordinator(
+      new MemoryReplicaStore(),
+      () => new GroupMachine(config, (table) => new ConsumerGroupManager(table, config)),
+    );
   }
 
   async ask({ leaderEpoch, client, request }: GroupAsk): Promise<GroupReply> {

@@ -77,7 +77,7 @@ export async function readInstance(
 class Reader {
   readonly #committer: Committer;
   readonly #read: InstanceRead;
-  readonly #deadlineMs: number;
+  #deadlineMs: number;
   readonly #committed: PartitionOffset[] = [];
   /** Positions that this reader found, by `keyOf`. */
   readonly #starts = new Map<string, number>();
@@ -124,16 +124,21 @@ class Reader {
   }
 
   async #fetchUntilThere(): Promise<Fetched> {
+    const { ctx } = this.#committer;
     for (;;) {
       const plan = this.#current();
       await this.#findStarts(plan.assigned);
       const readable = this.#readable(plan);
-      const leftMs = this.#deadlineMs - this.#committer.ctx.now();
       if (readable.length > 0) {
-        const maxWaitMs = Math.max(0, Math.min(leftMs, PARKED_MS_MAX));
+        const maxWaitMs = Math.min(this.#leftMs(), PARKED_MS_MAX);
+        const parkedAtMs = ctx.now();
         const fetched = await this.#fetch(readable, maxWaitMs);
         if (fetched.count > 0 && fetched.bytes >= this.#read.minBytes) return fetched;
-        if (this.#committer.ctx.now() >= this.#deadlineMs) return fetched;
+        // With less than it was to wait for it was parked for all of the time, whatever the clock says.
+        if (!fetched.failed && fetched.bytes < this.#read.minBytes) {
+          this.#deadlineMs -= Math.max(0, maxWaitMs - (ctx.now() - parkedAtMs));
+        }
+        if (this.#leftMs() === 0) return fetched;
         // An error comes at once, and would again.
         if (fetched.failed && !(await this.#pause())) return fetched;
       } else if (!(await this.#pause())) {
@@ -253,11 +258,10 @@ class Reader {
 
   async #look(beat: boolean): Promise<Plan> {
     const before = this.#plan;
-    const leftMs = Math.max(0, this.#deadlineMs - this.#committer.ctx.now());
     const request = {
       open: before === null ? this.#read.open : null,
       lease: before?.lease ?? null,
-      holdMs: Math.max(1, leftMs),
+      holdMs: Math.max(1, this.#leftMs()),
       commitRead: this.#read.commit !== "none",
       after: before?.lease == null ? this.#read.after : null,
       beat,
@@ -272,11 +276,15 @@ class Reader {
     return plan;
   }
 
+  #leftMs(): number {
+    return Math.max(0, this.#deadlineMs - this.#committer.ctx.now());
+  }
+
   /** False when the time is over. */
   async #pause(): Promise<boolean> {
     const { ctx } = this.#committer;
-    const leftMs = this.#deadlineMs - ctx.now();
-    if (leftMs <= 0 || ctx.signal?.aborted === true) return false;
+    const leftMs = this.#leftMs();
+    if (leftMs === 0 || ctx.signal?.aborted === true) return false;
     await ctx.sleep(Math.min(leftMs, this.#pauseMs));
     this.#pauseMs = Math.min(2 * this.#pauseMs, INSTANCE_LOOK_AGAIN_MS_MAX);
     return true;
