@@ -244,7 +244,8 @@ export class Instance implements InstancePort {
   }
 
   /** A request is here: joins, heartbeats when one is due, and gives up what is wanted back. */
-  async #attend({ commitRead, beat }: PlanRequest, isReader: boolean): Promise<number> {
+  async #attend(request: PlanRequest, isReader: boolean): Promise<number> {
+    const { commitRead, beat, holdMs } = request;
     const data = this.#home.data;
     if (data === null || data.member === null) return ErrorCode.NONE;
     const isDue =
@@ -253,15 +254,18 @@ export class Instance implements InstancePort {
       data.member.giveUpAtMs !== null ||
       this.#ctx.now() >= this.#nextHeartbeatMs;
     if (!isDue) return ErrorCode.NONE;
+    // Who reads on or commits is done with what was read before; who only looks may not be.
+    const isDone = holdMs > 0 || commitRead;
     // A reader that asks again has nothing in its hands.
-    return this.#rounds(data, isReader || !this.#isLeased(this.#ctx.now()), commitRead);
+    const isFree = isReader || !this.#isLeased(this.#ctx.now());
+    return this.#rounds(data, isDone && isFree, commitRead);
   }
 
   /** Until the group wants nothing back that can go. The error of the last heartbeat. */
   async #rounds(first: InstanceData, clientIsHere: boolean, commitRead: boolean): Promise<number> {
     let data = first;
     for (let round = 0; ; round++) {
-      const error = await this.#beat(data, clientIsHere);
+      const error = await this.#beat(data);
       const heardOf = this.#home.data;
       if (error !== ErrorCode.NONE || heardOf === null || round === ROUNDS_MAX) return error;
       // What a read has under its lease stays: its records may be on their way to the client.
@@ -276,14 +280,14 @@ export class Instance implements InstancePort {
   }
 
   /** One heartbeat. Its error code; what it changed is saved. */
-  async #beat(data: InstanceData, joinAgain: boolean): Promise<number> {
+  async #beat(data: InstanceData, joinsAgain = true): Promise<number> {
     const { member } = data;
     if (member === null) return ErrorCode.NONE;
     const response = await this.#send(data, heartbeatRequest(data, member));
     const { errorCode } = response;
-    if (isFenced(errorCode) && joinAgain) {
-      return this.#beat(fenced(data), false);
-    }
+    // Others may have its partitions by now: a read under way has lost what it read.
+    if (isFenced(errorCode)) this.#lease = null;
+    if (isFenced(errorCode) && joinsAgain) return this.#beat(fenced(data), false);
     if (isFenced(errorCode)) await this.#save(fenced(data));
     if (errorCode !== ErrorCode.NONE) {
       if (this.#home.data !== data && !isFenced(errorCode)) await this.#save(data);
