@@ -28,6 +28,7 @@ import type {
   ReplicateReply,
   ReplicateRequest,
 } from "../replication/messages.ts";
+import { isFenced } from "./fenced.ts";
 import {
   LOST_APPEND,
   oversizeAppend,
@@ -234,13 +235,9 @@ export class Partition extends DurableObject<Env> {
     else this.#close("the catalogue does not have this replica any more");
   }
 
-  /** An operator took this broker out: its replicas are as good as away. */
-  async #isFenced(): Promise<boolean> {
+  #isFenced(): Promise<boolean> {
     const { clusterId, brokerId } = this.#address;
-    const cluster = await createCatalogue(this.env.CATALOGUE)
-      .cluster(clusterId)
-      .catch(() => null);
-    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
+    return isFenced(createCatalogue(this.env.CATALOGUE), clusterId, brokerId);
   }
 
   /** Asks the catalogue once, however many calls wait for the answer. */

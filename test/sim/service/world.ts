@@ -1,6 +1,7 @@
 /** The service as it stands: isolates, objects, D1 and the network between them. */
 import type { PartitionAddress } from "../../../src/broker/ports.ts";
 import type { TopicInfo } from "../../../src/cluster/types.ts";
+import { isFenced } from "../../../src/objects/fenced.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import { SimNetwork } from "../cluster/network.ts";
 import type { SimReplica } from "../cluster/replica-object.ts";
@@ -116,13 +117,11 @@ export class ServiceWorld {
     return { name, topic, partition, replicationFactor, row, checker, replicas, surroundings };
   }
 
-  /** As the objects of a region know it (objects/partition.ts). */
-  async #isFenced(brokerId: number): Promise<boolean> {
-    const cluster = await this.#regions
-      .get(brokerId)
-      ?.cluster(CLUSTER)
-      .catch(() => null);
-    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
+  /** As the objects of a region know it. */
+  #isFenced(brokerId: number): Promise<boolean> {
+    const catalogue = this.#regions.get(brokerId);
+    if (catalogue === undefined) throw new Error(`no region is broker ${brokerId}'s`);
+    return isFenced(catalogue, CLUSTER, brokerId);
   }
 }
 
@@ -142,6 +141,6 @@ function drawConfig({ random }: Scheduler): ReplicaConfig {
 }
 
 function drawCacheTimes({ random }: Scheduler): CacheTimes {
-  const ttlMs = 100 + random.int(random.bool(0.1) ? 5_000 : 900);
+  const ttlMs = 100 + random.int(random.bool(0.2) ? 5_000 : 900);
   return { ttlMs, staleMsMax: 10 * ttlMs };
 }
