@@ -11,12 +11,18 @@ export class FencedFlag {
   #looks = 0;
   #newest = 0;
 
+  readonly #now: () => number;
+  readonly #ttlMs: number;
+
   constructor(
     catalogue: Pick<CataloguePort, "cluster">,
     address: Pick<PartitionAddress, "clusterId" | "brokerId">,
+    { now = Date.now, ttlMs = METADATA_TTL_MS }: { now?: () => number; ttlMs?: number } = {},
   ) {
     this.#catalogue = catalogue;
     this.#address = address;
+    this.#now = now;
+    this.#ttlMs = ttlMs;
   }
 
   /** As last heard; not set when nothing was heard yet. */
@@ -26,7 +32,7 @@ export class FencedFlag {
 
   /** Has the catalogue asked, if that was long ago, and does not wait for it. */
   lookIfOld(): void {
-    if (Date.now() - this.#lookedAtMs >= METADATA_TTL_MS) void this.#look(false);
+    if (this.#now() - this.#lookedAtMs >= this.#ttlMs) void this.#look(false);
   }
 
   /** What the catalogue itself says now, or what was last heard if it does not answer. */
@@ -36,7 +42,7 @@ export class FencedFlag {
   }
 
   async #look(fresh: boolean): Promise<void> {
-    this.#lookedAtMs = Date.now();
+    this.#lookedAtMs = this.#now();
     const look = ++this.#looks;
     const { clusterId, brokerId } = this.#address;
     const cluster = await this.#catalogue.cluster(clusterId, { fresh }).catch(() => null);

@@ -271,7 +271,7 @@ export class SdkConsumer {
         if (!this.#stopped) history.violation(`${this.name}: ${error}`);
       }
       await new Promise<void>((resolve) => {
-        world.after(1 + world.random.int(40), () => world.enter(resolve));
+        world.after(20 + world.random.int(120), () => world.enter(resolve));
       });
     }
   }
@@ -336,7 +336,7 @@ export class NearReader {
         history.violation(`${this.name}: ${error}`);
       }
       await new Promise<void>((resolve) => {
-        world.after(20 + world.random.int(150), () => world.enter(resolve));
+        world.after(50 + world.random.int(250), () => world.enter(resolve));
       });
     }
   }

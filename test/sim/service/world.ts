@@ -1,6 +1,7 @@
 /** The service as it stands: isolates, objects, D1 and the network between them. */
 import type { PartitionAddress } from "../../../src/broker/ports.ts";
 import type { TopicInfo } from "../../../src/cluster/types.ts";
+import { FencedFlag } from "../../../src/objects/fenced-flag.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import { SimNetwork } from "../cluster/network.ts";
 import type { SimReplica } from "../cluster/replica-object.ts";
@@ -42,6 +43,7 @@ export class ServiceWorld {
   config: ReplicaConfig;
   readonly #places = new Map<string, Place>();
   readonly #bug: ServiceBug | null;
+  readonly #cacheTimes: CacheTimes;
   readonly #regions: ReadonlyMap<number, IsolateCatalogue>;
 
   constructor(seed: number, bug: ServiceBug | null) {
@@ -52,6 +54,7 @@ export class ServiceWorld {
     this.d1 = new SimD1(this.world, this.network);
     const { world, network, d1 } = this;
     const cacheTimes = drawCacheTimes(world);
+    this.#cacheTimes = cacheTimes;
     const objectAt = (address: PartitionAddress): PartitionObject => this.#objectAt(address);
     const violation = (text: string): void => this.history.violation(text);
     const at = { world, network, d1, cacheTimes, bug, objectAt, violation };
@@ -97,6 +100,7 @@ export class ServiceWorld {
     const name = `${topic.name}-${partition}`;
     const checker = new PartitionChecker(this.history, name);
     const replicas = new Map<number, PartitionObject>();
+    const flags = new Map<number, FencedFlag>();
     const close = (brokerId: number): void =>
       replicas.get(brokerId)?.close("as its row does not name it");
     const row = new SimRow(world, d1, topic, partition, close, this.#bug);
@@ -109,20 +113,26 @@ export class ServiceWorld {
       serviceBug: this.#bug,
       violation: (text) => checker.violation(text),
       isNamed: (brokerId) => row.now.replicas.includes(brokerId),
-      isFenced: (brokerId) => this.#isFenced(brokerId),
+      isFenced: async (brokerId) => {
+        const flag = flags.get(brokerId) ?? this.#fencedFlag(brokerId);
+        flags.set(brokerId, flag);
+        if (flag.isSet && (await flag.isStillSet())) return true;
+        flag.lookIfOld();
+        return false;
+      },
       objectAt: (brokerId) => this.#objectAt({ clusterId: CLUSTER, topicId, partition, brokerId }),
     };
     const replicationFactor = topic.partitions[partition]?.replicas.length ?? 0;
     return { name, topic, partition, replicationFactor, row, checker, replicas, surroundings };
   }
 
-  /** As the objects of a region know it (objects/partition.ts). */
-  async #isFenced(brokerId: number): Promise<boolean> {
-    const cluster = await this.#regions
-      .get(brokerId)
-      ?.cluster(CLUSTER)
-      .catch(() => null);
-    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
+  /** As the objects of a region know it; the flag outlives an object's life, which costs no rule. */
+  #fencedFlag(brokerId: number): FencedFlag {
+    const catalogue = this.#regions.get(brokerId);
+    if (catalogue === undefined) throw new Error(`no region is broker ${brokerId}'s`);
+    const { ttlMs } = this.#cacheTimes;
+    const now = (): number => this.world.nowMs;
+    return new FencedFlag(catalogue, { clusterId: CLUSTER, brokerId }, { now, ttlMs });
   }
 }
 
@@ -144,6 +154,6 @@ function drawConfig({ random }: Scheduler): ReplicaConfig {
 }
 
 function drawCacheTimes({ random }: Scheduler): CacheTimes {
-  const ttlMs = 100 + random.int(random.bool(0.1) ? 5_000 : 900);
+  const ttlMs = 100 + random.int(random.bool(0.2) ? 5_000 : 900);
   return { ttlMs, staleMsMax: 10 * ttlMs };
 }
