@@ -106,6 +106,19 @@ describe("in a stable group", () => {
     expect([h.group.isSubscribedTo("t"), h.group.isSubscribedTo("u")]).toEqual([false, true]);
   });
 
+  test("GRP61 and begins no rebalance later, when it had not synced before it went", () => {
+    const h = new GroupHarness();
+    const times = { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 10_000 };
+    const [a = "", b = ""] = stableGroup(h, ["i", "j"], times);
+    h.join({ ...times, memberId: a, groupInstanceId: "i" });
+    h.join({ ...times, memberId: b, groupInstanceId: "j" });
+    h.sync(a, { groupInstanceId: "i" });
+    expect(h.state).toBe("Stable");
+    expect(h.join({ ...times, groupInstanceId: "j" }).code).toBe(0);
+    h.pass(10_000);
+    expect(h.state).toBe("Stable");
+  });
+
   test("GRP62 another protocol begins a rebalance", () => {
     const h = new GroupHarness();
     const both = [...range(), { name: "sticky", metadata: reads("t") }];
