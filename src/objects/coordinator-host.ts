@@ -2,8 +2,9 @@
 import type { CataloguePort } from "../broker/ports.ts";
 import type { GroupConfig } from "../group/config.ts";
 import { Coordinator, type CoordinatorInput, type CoordinatorReply } from "../group/coordinator.ts";
-import { GroupMachine } from "../group/group-machine.ts";
+
 import type { GroupMessage } from "../group/messages.ts";
+import { newGroupMachine } from "../group/new-group-machine.ts";
 import { type HostOptions, host, type ReplicaHost } from "./replica-host.ts";
 import type { ReplicaShell } from "./replica-shell.ts";
 
@@ -14,7 +15,7 @@ export interface CoordinatorHost extends ReplicaHost {
 export function hostCoordinator(options: HostOptions, config: GroupConfig): CoordinatorHost {
   const { catalogue, address } = options;
   return host<CoordinatorInput, GroupMessage, CoordinatorReply>(options, (replica, store) => ({
-    machine: new Coordinator({ replica, store, newMachine: () => new GroupMachine(config) }),
+    machine: new Coordinator({ replica, store, newMachine: () => newGroupMachine(config) }),
     send: ({ names }) => readTopics(catalogue, address.clusterId, names),
   }));
 }
