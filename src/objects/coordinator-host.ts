@@ -1,10 +1,10 @@
 /** A group coordinator brought to life: its machine on top of the replica, and the topics it asks for. */
 import type { CataloguePort } from "../broker/ports.ts";
 import type { GroupConfig } from "../group/config.ts";
-import { ConsumerGroupManager } from "../group/consumer/consumer-group-manager.ts";
 import { Coordinator, type CoordinatorInput, type CoordinatorReply } from "../group/coordinator.ts";
-import { GroupMachine } from "../group/group-machine.ts";
+
 import type { GroupMessage } from "../group/messages.ts";
+import { newGroupMachine } from "../group/new-group-machine.ts";
 import { type HostOptions, host, type ReplicaHost } from "./replica-host.ts";
 import type { ReplicaShell } from "./replica-shell.ts";
 
@@ -15,14 +15,9 @@ export interface CoordinatorHost extends ReplicaHost {
 export function hostCoordinator(options: HostOptions, config: GroupConfig): CoordinatorHost {
   const { catalogue, address } = options;
   return host<CoordinatorInput, GroupMessage, CoordinatorReply>(options, (replica, store) => ({
-    machine: new Coordinator({ replica, store, newMachine: () => machineOf(config) }),
+    machine: new Coordinator({ replica, store, newMachine: () => newGroupMachine(config) }),
     send: ({ names }) => readTopics(catalogue, address.clusterId, names),
   }));
-}
-
-/** Classic groups, and KIP-848's. */
-function machineOf(config: GroupConfig): GroupMachine {
-  return new GroupMachine(config, (table) => new ConsumerGroupManager(table, config));
 }
 
 async function readTopics(

@@ -267,6 +267,10 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
     return this.#host ?? (await this.#findMyself());
   }
 
+  protected countRequest(): void {
+    this.#requests++;
+  }
+
   /** It was opened at some time: what never was holds nothing. */
   protected get isOpen(): boolean {
     return this.#host !== null;

@@ -4,7 +4,7 @@ import { createCatalogue } from "../catalogue/catalogue.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createGroupsPort } from "../objects/groups-port.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
-import { advertisedBy, dialledBroker } from "./advertised.ts";
+import { advertisedBy, clientHostOf, dialledBroker } from "./advertised.ts";
 
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
@@ -19,6 +19,7 @@ export function contextFor(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
+    clientHost: clientHostOf(request),
     brokerId: dialledBroker(request),
     advertised: advertisedBy(request),
     now: Date.now,

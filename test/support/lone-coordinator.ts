@@ -1,6 +1,6 @@
 /**
- * A coordinator with one replica, turn by turn, on any store: what lone-replica.ts is to a replica.
- * Nothing is late here and nothing is lost.
+ * A coordinator, turn by turn, on any store: what lone-replica.ts is to a replica. With one replica
+ * nothing is late and nothing is lost; with more a test carries the messages.
  */
 import type { PartitionInfo } from "../../src/cluster/types.ts";
 import {
@@ -14,7 +14,7 @@ import type { GroupMessage, GroupReply } from "../../src/group/messages.ts";
 import { LogWriter } from "../../src/log/log-writer.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import type { ReplyTo } from "../../src/machine/machine.ts";
-import { REPLICA_CONFIG_DEFAULT } from "../../src/replication/config.ts";
+import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../../src/replication/config.ts";
 import {
   isReplicaMessage,
   noTurnEffects,
@@ -28,7 +28,10 @@ import {
 } from "../../src/replication/replica-state.ts";
 import { loneRow } from "./lone-replica.ts";
 
-export const LONE_BROKER = 1;
+export interface LoneCoordinatorOptions extends Partial<Omit<CoordinatorOptions, "replica">> {
+  readonly brokerId?: number;
+  readonly config?: Partial<ReplicaConfig>;
+}
 
 type Input = CoordinatorInput | ReplicaInput;
 
@@ -42,14 +45,14 @@ export class LoneCoordinator {
   constructor(
     store: ReplicaStore,
     newMachine: () => GroupRules,
-    options: Partial<CoordinatorOptions> = {},
+    { brokerId = 1, config = {}, ...options }: LoneCoordinatorOptions = {},
   ) {
     this.store = store;
     const { log, replayed } = PartitionLog.recover(store);
     const stored = store.replicaState();
     const state = stored === null ? null : decodeReplicaState(stored);
-    const config = REPLICA_CONFIG_DEFAULT;
-    const replica = new Replica({ brokerId: LONE_BROKER, log, store, state, config });
+    const whole = { ...REPLICA_CONFIG_DEFAULT, ...config };
+    const replica = new Replica({ brokerId, log, store, state, config: whole });
     this.coordinator = new Coordinator({ replica, store, newMachine, ...options });
     this.#writer = new LogWriter(store, log, replayed);
   }

@@ -10,10 +10,10 @@ import type {
   PartitionAddress,
 } from "../../src/broker/ports.ts";
 import { GROUP_CONFIG_DEFAULT, type GroupConfig } from "../../src/group/config.ts";
-import { ConsumerGroupManager } from "../../src/group/consumer/consumer-group-manager.ts";
 import type { CoordinatorInput } from "../../src/group/coordinator.ts";
-import { GroupMachine } from "../../src/group/group-machine.ts";
+
 import type { GroupMessage, GroupReply, TopicImage } from "../../src/group/messages.ts";
+import { newGroupMachine } from "../../src/group/new-group-machine.ts";
 import type { ReplyTo } from "../../src/machine/machine.ts";
 import type { ReplicaInput } from "../../src/replication/messages.ts";
 import { LoneCoordinator } from "./lone-coordinator.ts";
@@ -73,10 +73,7 @@ class MemoryCoordinator {
   ) {
     this.#now = now;
     this.#topics = topics;
-    this.#lone = new LoneCoordinator(
-      new MemoryReplicaStore(),
-      () => new GroupMachine(config, (table) => new ConsumerGroupManager(table, config)),
-    );
+    this.#lone = new LoneCoordinator(new MemoryReplicaStore(), () => newGroupMachine(config));
   }
 
   async ask({ leaderEpoch, client, request }: GroupAsk): Promise<GroupReply> {

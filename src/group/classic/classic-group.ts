@@ -383,7 +383,11 @@ export class ClassicGroup implements Group {
   loaded(nowMs: number): void {
     if (!this.#rules.startsSessions) return;
     for (const member of this.members.all()) this.keepAlive(nowMs, member);
-    if (this.members.size <= this.#config.maxSize) return;
+    // A group that was downgraded from KIP-848's protocol has no leader before its first rebalance.
+    const [first] = this.members.all();
+    const isHeadless = first !== undefined && this.members.leaderId === null;
+    if (isHeadless) this.members.leaderId = first.memberId;
+    if (!isHeadless && this.members.size <= this.#config.maxSize) return;
     this.#transition("PreparingRebalance", nowMs);
     this.#awaitJoins(nowMs);
   }

@@ -10,7 +10,8 @@ import {
 } from "../../protocol/consumer-protocol.ts";
 import { ErrorCode, KafkaError, ProtocolError } from "../../protocol/errors.ts";
 import type { TopicPartitions } from "../assignors/assignor.ts";
-import { ClassicGroup, fitsOneRecord } from "../classic/classic-group.ts";
+import { NO_PARTITIONS, samePartitions } from "../assignors/assignor.ts";
+import { type ClassicGroup, fitsOneRecord } from "../classic/classic-group.ts";
 import type { ClassicMember } from "../classic/member.ts";
 import { SupportedProtocols } from "../classic/protocols.ts";
 import type { GroupConfig } from "../config.ts";
@@ -29,13 +30,14 @@ interface Upgraded {
   readonly memberId: string;
   readonly metadata: MemberMetadata;
   readonly assigned: TopicPartitions;
+  /** Not in its assignment any more, and perhaps still read by it: it has not synced since. */
+  readonly revoking: TopicPartitions;
 }
 
-/** What can be said of a classic member's bytes. */
+/** What a classic member's bytes say. */
 interface Parsed {
   readonly subscription: ConsumerSubscription;
-  /** Topics and partitions that it has. */
-  readonly has: ConsumerSubscription["ownedPartitions"];
+  readonly assigned: ConsumerSubscription["ownedPartitions"];
 }
 
 /** Topics that one must know of to upgrade the group; none when its members' bytes say nothing. */
@@ -43,9 +45,9 @@ export function topicsIn(group: ClassicGroup): readonly string[] {
   const names = new Set<string>();
   for (const member of group.members.all()) {
     try {
-      const { subscription, has } = parsed(group, member);
+      const { subscription, assigned } = parsed(group, member);
       for (const topic of subscription.topics) names.add(topic);
-      for (const { topic } of has) names.add(topic);
+      for (const { topic } of [...assigned, ...subscription.ownedPartitions]) names.add(topic);
     } catch {
       return [];
     }
@@ -63,28 +65,46 @@ export function upgradedMembers(
   topics: TopicImages,
 ): readonly Upgraded[] {
   throwIfMayNotUpgrade(group, config);
-  // Leaders are not to be trusted: a partition that two members were given is the first one's.
-  const taken = new Set<string>();
-  const free = (topicId: string) => (partition: number) => {
-    const key = `${topicId}-${partition}`;
-    return !taken.has(key) && taken.add(key) !== undefined;
-  };
-  return Array.from(group.members.all(), (member) => {
-    const { subscription, has } = parsed(group, member);
-    const assigned = has.flatMap(({ topic, partitions }) => {
-      if (!topics.isKnown(topic)) throw notYet(group.groupId, topic);
-      const topicId = topics.image(topic)?.topicId;
-      return topicId === undefined
-        ? []
-        : [{ topicId, partitions: partitions.filter(free(topicId)) }];
+  const all = Array.from(group.members.all(), (member) => ({ member, ...parsed(group, member) }));
+  const claims = new Claims(group.groupId, topics);
+  // What anybody was assigned comes before what anybody still had when it last joined.
+  const assigned = all.map((one) => claims.take(one.assigned));
+  return all.map(({ member, subscription }, at) => ({
+    memberId: member.memberId,
+    metadata: metadataOf(member, subscription),
+    assigned: assigned[at] ?? NO_PARTITIONS,
+    revoking: claims.take(subscription.ownedPartitions),
+  }));
+}
+
+/** Leaders are not to be trusted: a partition that two members claim is the first one's. */
+class Claims {
+  readonly #groupId: string;
+  readonly #topics: TopicImages;
+  readonly #taken = new Set<string>();
+
+  constructor(groupId: string, topics: TopicImages) {
+    this.#groupId = groupId;
+    this.#topics = topics;
+  }
+
+  /** Those of them that nobody has claimed, and whose topic is there. */
+  take(list: ConsumerSubscription["ownedPartitions"]): TopicPartitions {
+    const free = list.flatMap(({ topic, partitions }) => {
+      if (!this.#topics.isKnown(topic)) throw notYet(this.#groupId, topic);
+      const topicId = this.#topics.image(topic)?.topicId;
+      if (topicId === undefined) return [];
+      return [{ topicId, partitions: partitions.filter((index) => this.#claim(topicId, index)) }];
     });
-    const { memberId } = member;
-    return {
-      memberId,
-      metadata: metadataOf(member, subscription),
-      assigned: partitionsOf(assigned),
-    };
-  });
+    return partitionsOf(free);
+  }
+
+  #claim(topicId: string, partition: number): boolean {
+    const key = `${topicId}-${partition}`;
+    if (this.#taken.has(key)) return false;
+    this.#taken.add(key);
+    return true;
+  }
 }
 
 function throwIfMayNotUpgrade(group: ClassicGroup, config: GroupConfig): void {
@@ -128,9 +148,7 @@ function parsed(group: ClassicGroup, member: ClassicMember): Parsed {
         "an unsupported custom assignor is in use, whose userData would be lost: switch to a default assignor first",
       );
     }
-    // In the middle of a rebalance only the members themselves know what they have.
-    const has = member.assignment.length > 0 ? assignedPartitions : subscription.ownedPartitions;
-    return { subscription, has };
+    return { subscription, assigned: assignedPartitions };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw cannotUpgrade(
@@ -178,13 +196,13 @@ export function upgrade(
     turn.emit(consumerRecords.targetMember(groupId, memberId, listOf(assigned)));
   }
   turn.emit(consumerRecords.targetMetadata(groupId, epoch));
-  for (const { memberId, assigned } of members) {
+  for (const { memberId, assigned, revoking } of members) {
     const current = {
       memberEpoch: epoch,
       previousMemberEpoch: epoch,
-      state: MemberState.STABLE,
+      state: revoking.size > 0 ? MemberState.UNREVOKED_PARTITIONS : MemberState.STABLE,
       assignedPartitions: listOf(assigned),
-      partitionsPendingRevocation: [],
+      partitionsPendingRevocation: listOf(revoking),
     };
     turn.emit(consumerRecords.current(groupId, memberId, current));
   }
@@ -204,25 +222,31 @@ export function downgrade(
   const members = [...state.members.values()].filter(({ memberId }) => !leaving.has(memberId));
   if (members.length === 0 || members.length > maxSize) return false;
   if (members.some(({ classic }) => classic === null)) return false;
-  const record = classicRecord(turn, group, members);
-  if (record === null || !fitsOneRecord(record)) return false;
   const isSettled =
-    leaving.size === 0 && state.assignmentEpoch === state.groupEpoch && group.knowsTopics;
+    leaving.size === 0 &&
+    state.assignmentEpoch === state.groupEpoch &&
+    group.knowsTopics &&
+    members.every(({ memberId, assigned, revoking }) => {
+      return revoking.size === 0 && samePartitions(assigned, state.target(memberId));
+    });
+  const record = classicRecord(turn, group, members, isSettled);
+  if (record === null || !fitsOneRecord(record)) return false;
 
   group.tombstones(turn);
   turn.emit(record);
-  const classic = table.get(groupId);
-  if (!(classic instanceof ClassicGroup)) return true;
-  classic.loaded(turn.nowMs);
-  if (!isSettled && classic.state === "Stable") classic.prepareRebalance(turn);
+  table.get(groupId)?.loaded(turn.nowMs);
   return true;
 }
 
-/** Null when the members have no protocol in common. */
+/**
+ * Null when the members have no protocol in common. A group without a leader has a rebalance before
+ * it, whoever loads it.
+ */
 function classicRecord(
   turn: GroupTurn,
   group: ConsumerGroup,
   members: readonly ConsumerMember[],
+  isSettled: boolean,
 ): GroupRecord | null {
   const voters = members.map(({ classic }) => {
     return { offer: { protocols: classic?.supportedProtocols ?? [] } };
@@ -235,7 +259,7 @@ function classicRecord(
     protocolType: CONSUMER_PROTOCOL_TYPE,
     generation: group.state.groupEpoch,
     protocol,
-    leader: members[0]?.memberId ?? null,
+    leader: isSettled ? (members[0]?.memberId ?? null) : null,
     currentStateTimestamp: turn.nowMs,
     members: members.map((member) => classicMember(group, member, protocol)),
   });
@@ -252,6 +276,6 @@ function classicMember(group: ConsumerGroup, member: ConsumerMember, protocol: s
     rebalanceTimeout: rebalanceTimeoutMs,
     sessionTimeout: classic?.sessionTimeoutMs ?? 0,
     subscription: offered?.metadata ?? new Uint8Array(0),
-    assignment: assignmentFor(group, member, group.state.target(memberId)),
+    assignment: assignmentFor(group, member, member.assigned),
   };
 }

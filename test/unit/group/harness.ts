@@ -301,20 +301,18 @@ export function stableGroup(
   members: readonly (string | null)[],
   body: Partial<JoinGroupRequest> = {},
 ): string[] {
-  const joins = members.map((groupInstanceId) => harness.enter({ ...body, groupInstanceId }));
+  for (const groupInstanceId of members) harness.enter({ ...body, groupInstanceId });
   harness.pass(1);
-  // Each after the first began a rebalance, so who was in joins again.
-  const first = joins[0];
-  if (first === undefined) throw new Error("a group has members");
-  return settle(harness, body);
+  return settle(harness);
 }
 
 /** Everybody rejoins until all are in one generation, and the leader assigns member i partition i. */
-export function settle(harness: GroupHarness, body: Partial<JoinGroupRequest> = {}): string[] {
+export function settle(harness: GroupHarness): string[] {
   const { group } = harness;
   if (group.state === "PreparingRebalance") {
-    for (const { memberId, groupInstanceId, joinTo } of [...group.members.all()]) {
-      if (joinTo === null) harness.join({ ...body, memberId, groupInstanceId });
+    for (const { memberId, groupInstanceId, joinTo, offer } of [...group.members.all()]) {
+      if (joinTo !== null) continue;
+      harness.join({ protocolType: group.protocolType, ...offer, memberId, groupInstanceId });
     }
     harness.pass(1);
   }
