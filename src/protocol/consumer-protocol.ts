@@ -95,6 +95,38 @@ export function decodeConsumerAssignment(bytes: Uint8Array): ConsumerAssignment 
   return assignment.decode(reader, versionOf(reader, "assignment"));
 }
 
+/** What members under the sticky assignor had (StickyAssignor's user data, version 1). */
+export interface StickyUserData {
+  readonly previousAssignment: readonly TopicPartitionList[];
+  readonly generation: number;
+}
+
+const stickyUserData = new Message(
+  "StickyAssignor user data",
+  struct({
+    previousAssignment: f.array(topicPartitions),
+    generation: f.int32({ versions: "1+", default: -1 }),
+  }),
+  { min: 0, max: 1 },
+  NO_VERSIONS,
+);
+
+export function encodeStickyUserData(value: StickyUserData): Uint8Array {
+  const writer = new Writer();
+  stickyUserData.encode(writer, 1, value);
+  return writer.finish();
+}
+
+/** @throws ProtocolError; old members leave the generation out, it is -1 then */
+export function decodeStickyUserData(bytes: Uint8Array): StickyUserData {
+  try {
+    return stickyUserData.decode(new Reader(bytes), 1);
+  } catch (error) {
+    if (error instanceof ProtocolError) return stickyUserData.decode(new Reader(bytes), 0);
+    throw error;
+  }
+}
+
 /** A newer version begins with what the newest known one holds. */
 function versionOf(reader: Reader, what: string): number {
   const version = reader.int16();

@@ -241,7 +241,9 @@ export class FakeBroker implements Transport {
   };
 
   #metadata(request: MetadataRequest): unknown {
-    const names = request.topics?.map(({ name }) => name ?? "") ?? [...this.topics.keys()];
+    const names = request.topics?.map(
+      ({ name, topicId }) => name ?? this.#name("", topicId, true) ?? "",
+    ) ?? [...this.topics.keys()];
     return {
       brokers: [1, 2, 3].map((nodeId) => ({ nodeId, host: "localhost", port: 9092, rack: null })),
       clusterId: "fake",
@@ -252,6 +254,7 @@ export class FakeBroker implements Transport {
           errorCode: topic === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : 0,
           name,
           topicId: topic?.topicId,
+          isInternal: name.startsWith("__"),
           partitions: (topic?.partitions ?? []).map(({ leader }, partitionIndex) => ({
             errorCode: leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : 0,
             partitionIndex,
