@@ -14,6 +14,8 @@ import type { Partition } from "./objects/partition.ts";
 export interface Env {
   readonly CATALOGUE: D1Database;
   readonly PARTITION: DurableObjectNamespace<Partition>;
+  /** REST consumer instances, by cluster, group and name; called by itty-durable, not by RPC. */
+  readonly CONSUMER_INSTANCE: DurableObjectNamespace;
   /** The replicas of __consumer_offsets. */
   readonly GROUP_COORDINATOR: DurableObjectNamespace<GroupCoordinator>;
   /** The cluster that this deployment serves; its row is in the catalogue. */

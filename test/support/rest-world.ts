@@ -6,6 +6,7 @@ import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
 import { MemoryGroups } from "./memory-groups.ts";
+import { MemoryInstances } from "./memory-instances.ts";
 import { MemoryPartitions } from "./memory-partitions.ts";
 
 export interface RestWorldOptions {
@@ -36,8 +37,10 @@ export class RestWorld {
   readonly groups: MemoryGroups;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
-  readonly #door = createFrontDoor<FrontDoorVars>((_env, request, execution, principal) =>
-    this.#context(request, execution, principal),
+  readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
+  readonly #door = createFrontDoor<FrontDoorVars>(
+    (_env, request, execution, principal) => this.#contextOf(request, execution, principal),
+    () => this.instances,
   );
 
   constructor(options: RestWorldOptions = {}) {
@@ -46,12 +49,18 @@ export class RestWorld {
     this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
   }
 
-  #context(
+  #contextOf(
     request: Request,
     execution: Pick<ExecutionContext, "waitUntil">,
     principal: string,
   ): RequestContextBase {
     this.principal = principal;
+    const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
+    return { ...this.context(principal), waitUntil, signal: request.signal };
+  }
+
+  /** What handlers are given when nobody's request is behind a call. */
+  context(principal = "User:ANONYMOUS"): RequestContextBase {
     return {
       clusterId: "kedge",
       principal,
@@ -65,8 +74,9 @@ export class RestWorld {
       },
       config: this.#config,
       ports: { catalogue: this.catalogue, partitions: this.partitions, groups: this.groups },
-      waitUntil: (promise) => execution.waitUntil(promise),
-      signal: request.signal,
+      waitUntil: (promise) => {
+        this.#background.push(promise);
+      },
       log: (entry) => {
         this.logs.push(entry);
       },

@@ -14,6 +14,7 @@ import { CommandFailure, failureText } from "../failure.ts";
 import { Output } from "../output.ts";
 import { addProperty, type Properties, readProperties } from "../properties.ts";
 import { recordFormatter } from "../record-formatter.ts";
+import { type Stop, stopOnSignals } from "../stop-on-signals.ts";
 import { topicFilter } from "../topic-filter.ts";
 
 interface ConsoleConsumerOptions extends ConnectionOptions {
@@ -165,20 +166,6 @@ async function matching(options: ConsoleConsumerOptions): Promise<string[]> {
   const names = topics.map((topic) => topic.name).filter(accepts);
   if (names.length === 0) throw new CommandFailure(`no topic matches ${options.include}`);
   return names;
-}
-
-interface Stop {
-  signal: string | null;
-}
-
-function stopOnSignals(): Stop {
-  const stop: Stop = { signal: null };
-  for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => {
-      stop.signal = signal;
-    });
-  }
-  return stop;
 }
 
 async function print(

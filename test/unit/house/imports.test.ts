@@ -20,6 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   objects: [
     ...["lib", "machine", "protocol", "log", "replication", "group", "cluster"],
     ...["broker/ports.ts", "catalogue", "env.ts"],
+    // A consumer instance is a client of the broker, as REST is.
+    ...["broker/context.ts", "rest/instances", "rest/limits.ts", "rest/random-id.ts"],
   ],
   rest: ["lib", "protocol", "cluster", "broker"],
   router: [...["lib", "protocol", "cluster", "rest", "broker", "catalogue", "objects", "env.ts"]],
