@@ -44,7 +44,7 @@ export const INSTANCE_NAME_CHARS_MAX = 255;
 /** A body of a consumer route: lists of topics, partitions and offsets. */
 export const INSTANCE_BODY_BYTES_MAX = 64 * 1024;
 /** The arguments of one call to an instance: they travel in a header (itty-durable). */
-export const INSTANCE_CALL_BYTES_MAX = 96 * 1024;
+export const INSTANCE_CALL_BYTES_MAX = 256 * 1024;
 /** Partitions that one read of an instance asks; the next read begins after them. */
 export const INSTANCE_READ_PARTITIONS_MAX = 500;
 /** A partition that the group wants back goes without its client after this long. */

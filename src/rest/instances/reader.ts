@@ -127,8 +127,12 @@ class Reader {
     const { ctx } = this.#committer;
     for (;;) {
       const plan = this.#current();
-      await this.#findStarts(plan.assigned);
-      const readable = this.#readable(plan);
+      const chosen = chosenOf(plan);
+      await this.#findStarts(chosen);
+      const readable = chosen.flatMap((one) => {
+        const offset = this.#positionOf(one);
+        return offset === null ? [] : [{ ...nameOf(one), offset }];
+      });
       if (readable.length > 0) {
         const maxWaitMs = Math.min(this.#leftMs(), PARKED_MS_MAX);
         const parkedAtMs = ctx.now();
@@ -161,17 +165,6 @@ class Reader {
       if (one.text === "") this.#starts.set(keyOf(one), one.nextOffset);
     }
     return fetched;
-  }
-
-  /** The next of its partitions, so that each has its turn at being the first. */
-  #readable({ assigned, sequence }: Plan): PartitionOffset[] {
-    const placed = assigned.flatMap((one) => {
-      const offset = this.#positionOf(one);
-      return offset === null ? [] : [{ ...nameOf(one), offset }];
-    });
-    const turn = placed.length === 0 ? 0 : sequence % placed.length;
-    const turned = [...placed.slice(turn), ...placed.slice(0, turn)];
-    return turned.slice(0, INSTANCE_READ_PARTITIONS_MAX);
   }
 
   #positionOf(one: Assigned): number | null {
@@ -229,9 +222,9 @@ class Reader {
     if (done.length > 0) await this.#committer.port.committed(done);
   }
 
-  #advances({ assigned }: Plan, { partitions }: Fetched): Advance[] {
+  #advances(plan: Plan, { partitions }: Fetched): Advance[] {
     const read = new Map(partitions.map((one) => [keyOf(one), one.nextOffset]));
-    return assigned.flatMap((one) => {
+    return chosenOf(plan).flatMap((one) => {
       const from = this.#positionOf(one);
       if (from === null) return [];
       const to = read.get(keyOf(one)) ?? from;
@@ -289,4 +282,12 @@ class Reader {
     this.#pauseMs = Math.min(2 * this.#pauseMs, INSTANCE_LOOK_AGAIN_MS_MAX);
     return true;
   }
+}
+
+/** The partitions of this read: each has its turn at being the first, and no read asks too many. */
+function chosenOf({ assigned, sequence }: Plan): readonly Assigned[] {
+  const most = INSTANCE_READ_PARTITIONS_MAX;
+  const step = assigned.length > most ? most : 1;
+  const turn = assigned.length === 0 ? 0 : (sequence * step) % assigned.length;
+  return [...assigned.slice(turn), ...assigned.slice(0, turn)].slice(0, most);
 }

@@ -20,7 +20,12 @@ const TOPICS_MAX = 1_000;
 const PARTITIONS_MAX = 5_000;
 const METADATA_CHARS_MAX = 32_767;
 
-const topicName = z.string().min(1, "must not be empty").max(TOPIC_CHARS_MAX);
+/** Letters, digits, and . _ -: what a topic may be called. */
+const topicName = z
+  .string()
+  .min(1, "must not be empty")
+  .max(TOPIC_CHARS_MAX)
+  .regex(/^[\w.-]*$/, "must be a topic name: letters, digits, dots, underscores and dashes");
 const topicPartition = z.strictObject({
   topic: topicName,
   partition: z.int().min(0).max(PARTITION_MAX),
