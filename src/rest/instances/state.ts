@@ -16,7 +16,8 @@ export function newInstance(
 ): InstanceData {
   return {
     ...{ group, name, config, lastRequestMs: nowMs },
-    ...{ subscription: null, member: null, assigned: [], sequence: 0, lastRead: null },
+    ...{ subscription: null, member: null, assigned: [], lastRead: null },
+    ...{ sequence: nowMs, firstSequence: nowMs },
   };
 }
 
@@ -94,19 +95,19 @@ export function advanced(
     return { ...one, position: advance.to };
   });
   const lost = [...wanted.values()].map(nameOf);
-  const sequence = data.sequence + 1;
-  const moved = { ...data, assigned, sequence, lastRead: delivered ? { from } : null };
-  return { data: moved, lost };
+  const moved = { ...data, assigned };
+  if (!delivered) return { data: moved, lost };
+  return { data: { ...moved, sequence: data.sequence + 1, lastRead: { from } }, lost };
 }
 
-/** The answer of the last read never arrived: what it moved goes back. */
+/** The answer of the last read never arrived: what it moved goes back, and it never was. */
 export function undone(data: InstanceData): InstanceData {
   const back = new Map((data.lastRead?.from ?? []).map((one) => [keyOf(one), one.offset]));
   const assigned = data.assigned.map((one) => ({
     ...one,
     position: back.get(keyOf(one)) ?? one.position,
   }));
-  return { ...data, assigned, lastRead: null };
+  return { ...data, assigned, sequence: data.sequence - 1, lastRead: null };
 }
 
 export function withCommitted(

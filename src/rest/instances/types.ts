@@ -73,8 +73,12 @@ export interface InstanceData {
   readonly member: Member | null;
   /** Of the group's making, or with no subscription the client's own. */
   readonly assigned: readonly Assigned[];
-  /** Reads so far. */
+  /**
+   * Of the last read that returned records. It begins with the time of creation, so that no number of
+   * an earlier instance of this name means anything here.
+   */
   readonly sequence: number;
+  readonly firstSequence: number;
   readonly lastRead: LastRead | null;
 }
 
