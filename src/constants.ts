@@ -25,6 +25,18 @@ export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
  * Worker has 128 MB for the parts and their concatenation. A larger first batch is returned all the same.
  */
 export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Fetch answers that one isolate holds at the same time, from before they are read until they are
+ * sent. Each is there twice for a moment, as records and as the frame or JSON made of them, and a
+ * Worker has 128 MB.
+ */
+export const FETCH_ANSWERS_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes so held without a change for this long were left behind by a request that is gone. */
+export const FETCH_ANSWER_LAPSE_MS = 10 * 60 * 1000;
+/** A partition is asked for so many bytes at least: a batch.size, Kafka's default. */
+export const FETCH_SHARE_BYTES_MIN = 16 * 1024;
+/** A replica near the reader that has not answered for this long: the leader is asked as well. */
+export const NEAR_REPLICA_PATIENCE_MS = 1_000;
 /** What one partition may add to it: one RPC message, with room for its envelope. */
 export const FETCH_PARTITION_BYTES_MAX = 28 * 1024 * 1024;
 /** A fetch parks no longer than this, whatever it asks (Kafka has no cap; a Worker's client may be gone). */
@@ -178,6 +190,9 @@ assert(
 assert(GROUP_BATCH_BYTES < GROUP_BATCH_BYTES_MAX, "a closed batch may still grow by a request");
 assert(ASSIGNMENTS_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "assignments must fit one RPC message");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
+assert(MAX_MESSAGE_BYTES_LIMIT <= FETCH_ANSWERS_BYTES_MAX, "the largest batch must be readable");
+assert(FETCH_BYTES_MAX <= FETCH_ANSWERS_BYTES_MAX / 4, "one fetch must leave room for others");
+assert(FETCH_WAIT_MS_MAX < FETCH_ANSWER_LAPSE_MS, "no parked fetch may lose what it holds");
 assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
   "one partition's fetch must fit one RPC message",

@@ -91,7 +91,7 @@ export interface LogRules {
 }
 
 interface KnownRules {
-  readonly cluster: ClusterInfo;
+  readonly cluster: Pick<ClusterInfo, "configs">;
   readonly brokerId: number;
   readonly rules: LogRules;
 }
@@ -104,7 +104,7 @@ const rulesOfTopic = new WeakMap<TopicInfo, KnownRules>();
  */
 export function logRules(
   { config }: Pick<RequestContext, "config">,
-  cluster: ClusterInfo,
+  cluster: Pick<ClusterInfo, "configs">,
   topic: TopicInfo,
   brokerId: number,
 ): LogRules {
