@@ -2,7 +2,7 @@
  * OffsetCommit, OffsetFetch and OffsetDelete (Kafka's OffsetMetadataManager). Rules: SPEC.md,
  * "Offsets".
  */
-import { GROUP_NAME_CHARS_MAX } from "../constants.ts";
+import { GROUP_COMMIT_PARTITIONS_MAX, GROUP_NAME_CHARS_MAX } from "../constants.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import type {
   OffsetCommitRequest,
@@ -57,6 +57,8 @@ export class OffsetRequests {
   #checkCommit(turn: GroupTurn, client: GroupClient, request: OffsetCommitRequest): number {
     const { groupId, memberId, generationIdOrMemberEpoch, groupInstanceId } = request;
     if (groupId.length > GROUP_NAME_CHARS_MAX) return ErrorCode.INVALID_GROUP_ID;
+    const count = request.topics.reduce((sum, { partitions }) => sum + partitions.length, 0);
+    if (count > GROUP_COMMIT_PARTITIONS_MAX) return ErrorCode.INVALID_REQUEST;
     const group = this.#groups.get(groupId);
     if (group !== undefined) {
       const { apiVersion } = client;

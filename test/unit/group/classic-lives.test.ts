@@ -99,6 +99,48 @@ describe("sessions", () => {
     expect(h.heartbeat(b, h.group.generationId)).toBe(0);
   });
 
+  /** A member of a short session and one of a long one, the leader. */
+  const pair = () => {
+    const h = new GroupHarness();
+    h.enter({ sessionTimeoutMs: 60_000 });
+    h.pass(1);
+    const ids = stableGroup(h, [null], { sessionTimeoutMs: 6_000 });
+    return { h, ids };
+  };
+
+  test("GRP56 begin anew with the end of a join phase, however long the join waited", () => {
+    const { h, ids } = pair();
+    const [long = "", short = ""] = ids;
+    h.enter({ sessionTimeoutMs: 60_000 });
+    const waiting = h.join({ sessionTimeoutMs: 6_000, memberId: short });
+    h.pass(20_000);
+    expect(waiting.waits).toBe(true);
+    h.join({ sessionTimeoutMs: 60_000, memberId: long });
+    expect(waiting.code).toBe(0);
+    const { generationId } = h.group;
+    h.pass(5_999);
+    expect(h.heartbeat(long, generationId)).toBe(0);
+    h.pass(1);
+    expect(h.heartbeat(long, generationId)).toBe(27);
+    expect(h.heartbeat(short, generationId)).toBe(25);
+  });
+
+  test("GRP56 begin anew when a sync that waited is refused", () => {
+    const { h, ids } = pair();
+    const [long = "", short = ""] = ids;
+    h.join({ sessionTimeoutMs: 60_000, memberId: long });
+    h.join({ sessionTimeoutMs: 6_000, memberId: short });
+    const waiting = h.sync(short);
+    h.pass(20_000);
+    expect(waiting.waits).toBe(true);
+    h.enter({ sessionTimeoutMs: 60_000 });
+    expect(waiting.code).toBe(27);
+    h.pass(5_999);
+    expect(h.group.members.get(short)).toBeDefined();
+    h.pass(1);
+    expect(h.group.members.get(short)).toBeUndefined();
+  });
+
   test("GRP22 all begin anew with a new coordinator, in the generation that was stored", () => {
     const h = new GroupHarness();
     const [a = "", b = ""] = stableGroup(h, [null, null], { sessionTimeoutMs: 10_000 });

@@ -75,6 +75,14 @@ describe("commits", () => {
     expect(h.state).toBe("Dead");
   });
 
+  test("GRP70 of more than 100,000 partitions are refused", () => {
+    const h = new GroupHarness();
+    const partitions = Array.from({ length: 100_001 }, () => ({}));
+    const { topics } = h.commit({}, { topics: [topic("t", ...partitions)] }).body;
+    expect(topics[0]?.partitions.every(({ errorCode }) => errorCode === 42)).toBe(true);
+    expect(h.log).toEqual([]);
+  });
+
   test("GRP71 of nobody in particular are taken while nobody is in the group", () => {
     const h = new GroupHarness();
     expect(h.commitCode({ "t-0": 1 })).toBe(0);
