@@ -145,6 +145,8 @@ export const GROUP_NAME_CHARS_MAX = 4_096;
 export const GROUP_METADATA_BYTES_MAX = 4 * 1024 * 1024;
 /** Room in it for what else it says of each member: ids, names, timeouts. */
 export const GROUP_MEMBER_OVERHEAD_BYTES = 200;
+/** Partitions that one commit may name: ten topics of the most partitions. */
+export const GROUP_COMMIT_PARTITIONS_MAX = 10 * PARTITIONS_PER_TOPIC_MAX;
 /** Committed offsets that one turn expires or forgets at most, so that it never stalls heartbeats. */
 export const GROUP_OFFSETS_PER_TURN = 500;
 
