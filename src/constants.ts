@@ -123,6 +123,8 @@ export const GROUP_TOPICS_WAIT_MS = 2_000;
 export const GROUP_TOPICS_READ_TIMEOUT_MS = 10_000;
 /** The pause before it is asked again when it had none. */
 export const GROUP_TOPICS_RETRY_MS = 500;
+/** A member that waits for another's partitions asks again after this long, not a heartbeat interval. */
+export const GROUP_UNRELEASED_HEARTBEAT_MS = 1_000;
 /** Texts of one member of a consumer group together (ids, names of topics): its record must fit a batch. */
 export const GROUP_MEMBER_TEXT_CHARS_MAX = 250_000;
 /** A pattern of topics, as written and as RE2 compiles it: each topic's name is run through it. */
