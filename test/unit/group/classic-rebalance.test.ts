@@ -114,6 +114,19 @@ describe("the first members of a group", () => {
     expect(joins.map(({ code }) => code)).toEqual(joins.map(() => 0));
   });
 
+  test("GRP40 who came in an earlier life of the group makes nobody wait", () => {
+    const h = delayed();
+    const short = { rebalanceTimeoutMs: DELAY };
+    const first = h.enter(short);
+    const second = h.enter(short);
+    h.pass(DELAY);
+    h.leave([{ memberId: first.body.memberId }, { memberId: second.body.memberId }]);
+    expect(h.state).toBe("Empty");
+    const third = h.enter({ rebalanceTimeoutMs: 60_000 });
+    h.pass(DELAY);
+    expect(third.code).toBe(0);
+  });
+
   test("GRP40 who leaves meanwhile ends nothing; a group that all left is empty again", () => {
     const h = delayed();
     const first = h.enter();

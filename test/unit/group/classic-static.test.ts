@@ -119,6 +119,23 @@ describe("in a stable group", () => {
     expect(h.state).toBe("Stable");
   });
 
+  test("GRP61 that its new metadata makes too large for one record rebalances", () => {
+    const h = new GroupHarness();
+    const [a = "", b = ""] = stableGroup(h, ["i", "j"]);
+    h.join({ memberId: a, groupInstanceId: "i" });
+    h.join({ memberId: b, groupInstanceId: "j" });
+    const assignment = new Uint8Array(4 * 1024 * 1024 - 1_000);
+    const assigned = h.sync(a, {
+      groupInstanceId: "i",
+      assignments: [{ memberId: a, assignment }],
+    });
+    expect(assigned.code).toBe(0);
+    const records = h.log.length;
+    expect(back(h, "j", 9, range(new Uint8Array(1_000))).waits).toBe(true);
+    expect(h.state).toBe("PreparingRebalance");
+    expect(h.log).toHaveLength(records);
+  });
+
   test("GRP62 another protocol begins a rebalance", () => {
     const h = new GroupHarness();
     const both = [...range(), { name: "sticky", metadata: reads("t") }];
