@@ -238,7 +238,8 @@ export class Instance implements InstancePort {
   #maybeUndo(data: InstanceData, after: number | null): Outcome<InstanceData> {
     const { sequence, lastRead } = data;
     if (after === null || after === sequence) return done(data);
-    if (after === sequence - 1 && lastRead !== null) return done(undone(data));
+    const isKnown = lastRead !== null && after >= lastRead.since && after < sequence;
+    if (isKnown) return done(undone(data));
     const which = sequence === 0 ? "nothing was polled yet" : `the last poll was ${sequence}`;
     return refused("state", `after is ${after}, and ${which}: poll without it, or after a seek`);
   }

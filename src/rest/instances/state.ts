@@ -4,6 +4,7 @@ import type {
   Assigned,
   InstanceConfig,
   InstanceData,
+  LastRead,
   PartitionOffset,
   Subscription,
   TopicPartition,
@@ -95,7 +96,9 @@ export function advanced(
   });
   const lost = [...wanted.values()].map(nameOf);
   const sequence = data.sequence + 1;
-  const moved = { ...data, assigned, sequence, lastRead: delivered ? { from } : null };
+  // Who reads again what was undone has not got any further.
+  const since = data.lastRead?.from.length === 0 ? data.lastRead.since : data.sequence;
+  const moved = { ...data, assigned, sequence, lastRead: { from: delivered ? from : [], since } };
   return { data: moved, lost };
 }
 
@@ -106,7 +109,12 @@ export function undone(data: InstanceData): InstanceData {
     ...one,
     position: back.get(keyOf(one)) ?? one.position,
   }));
-  return { ...data, assigned, lastRead: null };
+  return { ...data, assigned, lastRead: nothingToUndo(data) };
+}
+
+/** What the last read moved is moved back, or is no more; the poll before it is still known. */
+export function nothingToUndo({ lastRead }: InstanceData): LastRead | null {
+  return lastRead && { from: [], since: lastRead.since };
 }
 
 export function withCommitted(

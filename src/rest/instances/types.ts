@@ -59,7 +59,13 @@ export interface Member {
 
 /** What the last read moved, to undo it when its answer was lost. */
 export interface LastRead {
+  /** Empty: nothing to move back, since it gave nothing or is undone already. */
   readonly from: readonly PartitionOffset[];
+  /**
+   * The poll that an undo goes back to. Answers may be lost one after the other: those after it
+   * gave, all together, what the last one gave.
+   */
+  readonly since: number;
 }
 
 /** What survives an eviction. */
