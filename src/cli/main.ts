@@ -46,6 +46,11 @@ const COMMANDS: readonly Entry[] = [
       (await import("./commands/verifiable-producer.ts")).verifiableProducerCommand(),
   },
   {
+    name: "verifiable-consumer",
+    load: async () =>
+      (await import("./commands/verifiable-consumer.ts")).verifiableConsumerCommand(),
+  },
+  {
     name: "leader-election",
     load: async () => (await import("./commands/leader-election.ts")).leaderElectionCommand(),
   },

@@ -7,7 +7,6 @@ import type {
   PartitionsPort,
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
-import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
 import { GROUP_CONFIG_DEFAULT } from "../../src/group/config.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
@@ -69,8 +68,7 @@ export const BROKER_CONFIG: BrokerConfig = {
   numPartitions: 1,
   defaultReplicationFactor: 1,
   autoCreateTopicsEnable: true,
-  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
-  logMessageTimestampType: "CreateTime",
+  static: {},
   offsetsTopicPartitions: 50,
   offsetsTopicReplicationFactor: 3,
   group: GROUP_CONFIG_DEFAULT,
@@ -100,14 +98,18 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const logs: LogEntry[] = [];
   const pending: Promise<unknown>[] = [];
   const prng = new Prng(1);
+  let nowMs = 1_700_000_000_000;
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
     brokerId: null,
     advertised: () => ({ host: "kafka.example", port: 9092 }),
-    now: () => 1_700_000_000_000,
+    now: () => nowMs,
     random: () => prng.float(),
-    sleep: async () => {},
+    // Time passes by sleeping only.
+    sleep: async (ms) => {
+      nowMs += ms;
+    },
     config: { ...BROKER_CONFIG, ...options.config },
     ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups },
     waitUntil: (promise) => {

@@ -69,6 +69,8 @@ export class Instance implements InstancePort {
   #nextHeartbeatMs = 0;
   #lastRequestMs = 0;
   #joinError = 0;
+  /** The last read that the client is known to have got: a late copy of an older request undoes nothing. */
+  #confirmed = -1;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(home: InstanceHome, ctx: RequestContextBase) {
@@ -121,12 +123,12 @@ export class Instance implements InstancePort {
     return this.#serially(async () => {
       const opened = await this.#open(request.open);
       if (!opened.ok) return opened;
-      const { data: found, isNew } = opened.value;
+      const found = opened.value;
       const nowMs = this.#touch();
       const held = this.#lease !== null && this.#lease.untilMs > nowMs;
       const busy = request.holdMs > 0 && held && this.#lease?.id !== request.lease;
       if (busy) return done(this.#planOf(found, null, true));
-      const rewound = this.#maybeUndo(found, isNew ? null : request.after);
+      const rewound = this.#maybeUndo(found, request);
       if (!rewound.ok) return rewound;
       if (rewound.value !== found) await this.#home.save(rewound.value);
       const isMine = held && this.#lease?.id === request.lease;
@@ -188,24 +190,19 @@ export class Instance implements InstancePort {
   }
 
   /** What is stored, or what is to be made for a reader that brings everything with it. */
-  async #open(open: Opening | null): Promise<Outcome<{ data: InstanceData; isNew: boolean }>> {
+  async #open(open: Opening | null): Promise<Outcome<InstanceData>> {
     const stored = this.#home.data;
-    if (open === null) {
-      return stored === null ? refused("unknown") : done({ data: stored, isNew: false });
-    }
+    if (open === null) return stored === null ? refused("unknown") : done(stored);
     const { group, name, subscription } = open;
     if (stored === null && subscription === null) return refused("unknown");
-    const isNew = stored === null;
     const data = stored ?? newInstance(open.config, { group, name }, this.#touch());
     const config = { ...data.config, ...open.changes };
-    if (isNew || !isSame(config, data.config)) await this.#save({ ...data, config });
+    if (stored === null || !isSame(config, data.config)) await this.#save({ ...data, config });
     const now = this.#home.data ?? data;
-    if (subscription === null || isSame(subscription, now.subscription)) {
-      return done({ data: now, isNew });
-    }
+    if (subscription === null || isSame(subscription, now.subscription)) return done(now);
     const outcome = await this.#subscribe(now, subscription);
-    if (outcome.ok) return done({ data: this.#home.data ?? now, isNew });
-    if (isNew) await this.#home.clear();
+    if (outcome.ok) return done(this.#home.data ?? now);
+    if (stored === null) await this.#home.clear();
     return outcome;
   }
 
@@ -235,13 +232,19 @@ export class Instance implements InstancePort {
     };
   }
 
-  #maybeUndo(data: InstanceData, after: number | null): Outcome<InstanceData> {
-    const { sequence, lastRead } = data;
-    if (after === null || after === sequence) return done(data);
-    const isKnown = lastRead !== null && after >= lastRead.since && after < sequence;
-    if (isKnown) return done(undone(data));
-    const which = sequence === 0 ? "nothing was polled yet" : `the last poll was ${sequence}`;
-    return refused("state", `after is ${after}, and ${which}: poll without it, or after a seek`);
+  /** Before the first look of a read: was the answer of the one before it lost? */
+  #maybeUndo(data: InstanceData, { after, holdMs, lease }: PlanRequest): Outcome<InstanceData> {
+    if (holdMs === 0 || lease !== null) return done(data);
+    const { sequence, firstSequence, lastRead } = data;
+    if (after === null || after === sequence || sequence === firstSequence) {
+      this.#confirmed = sequence;
+      return done(data);
+    }
+    // The first answer of this instance tells the client that there is a new one.
+    const isPrevious = after === sequence - 1 || sequence === firstSequence + 1;
+    if (isPrevious && lastRead !== null && this.#confirmed !== sequence) return done(undone(data));
+    const what = `after is ${after}, and the last poll was ${sequence}`;
+    return refused("state", `${what}: poll without it, or seek`);
   }
 
   /** A request is here: joins, heartbeats when one is due, and gives up what is wanted back. */
@@ -371,6 +374,7 @@ export class Instance implements InstancePort {
     this.#lease = null;
     this.#nextHeartbeatMs = 0;
     this.#joinError = 0;
+    this.#confirmed = -1;
   }
 
   async #saved(data: InstanceData): Promise<Outcome<null>> {

@@ -8,7 +8,7 @@ import type {
 } from "../../protocol/api/68-consumer-group-heartbeat.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { INSTANCE_GIVE_UP_MS, INSTANCE_REBALANCE_TIMEOUT_MS } from "../limits.ts";
-import { keyOf, nothingToUndo, uncommitted } from "./state.ts";
+import { keyOf, uncommitted } from "./state.ts";
 import type { Assigned, InstanceData, Member, TopicIdPartitions } from "./types.ts";
 
 const LEAVE = -1;
@@ -66,7 +66,7 @@ export function fenced(data: InstanceData): InstanceData {
   const { member } = data;
   if (member === null) return data;
   const again = { ...member, epoch: 0, target: null, giveUpAtMs: null };
-  return { ...data, member: again, assigned: [], lastRead: nothingToUndo(data) };
+  return { ...data, member: again, assigned: [], lastRead: null };
 }
 
 /** A heartbeat that was answered without an error. */

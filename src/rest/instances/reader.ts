@@ -256,7 +256,7 @@ class Reader {
       lease: before?.lease ?? null,
       holdMs: Math.max(1, this.#leftMs()),
       commitRead: this.#read.commit !== "none",
-      after: before?.lease == null ? this.#read.after : null,
+      after: this.#read.after,
       beat,
     };
     this.#plan = unwrap(await this.#committer.port.plan(request));

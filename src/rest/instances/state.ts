@@ -4,7 +4,6 @@ import type {
   Assigned,
   InstanceConfig,
   InstanceData,
-  LastRead,
   PartitionOffset,
   Subscription,
   TopicPartition,
@@ -17,7 +16,8 @@ export function newInstance(
 ): InstanceData {
   return {
     ...{ group, name, config, lastRequestMs: nowMs },
-    ...{ subscription: null, member: null, assigned: [], sequence: 0, lastRead: null },
+    ...{ subscription: null, member: null, assigned: [], lastRead: null },
+    ...{ sequence: nowMs, firstSequence: nowMs },
   };
 }
 
@@ -95,26 +95,19 @@ export function advanced(
     return { ...one, position: advance.to };
   });
   const lost = [...wanted.values()].map(nameOf);
-  const sequence = data.sequence + 1;
-  // Who reads again what was undone has not got any further.
-  const since = data.lastRead?.from.length === 0 ? data.lastRead.since : data.sequence;
-  const moved = { ...data, assigned, sequence, lastRead: { from: delivered ? from : [], since } };
-  return { data: moved, lost };
+  const moved = { ...data, assigned };
+  if (!delivered) return { data: moved, lost };
+  return { data: { ...moved, sequence: data.sequence + 1, lastRead: { from } }, lost };
 }
 
-/** The answer of the last read never arrived: what it moved goes back. */
+/** The answer of the last read never arrived: what it moved goes back, and it never was. */
 export function undone(data: InstanceData): InstanceData {
   const back = new Map((data.lastRead?.from ?? []).map((one) => [keyOf(one), one.offset]));
   const assigned = data.assigned.map((one) => ({
     ...one,
     position: back.get(keyOf(one)) ?? one.position,
   }));
-  return { ...data, assigned, lastRead: nothingToUndo(data) };
-}
-
-/** What the last read moved is moved back, or is no more; the poll before it is still known. */
-export function nothingToUndo({ lastRead }: InstanceData): LastRead | null {
-  return lastRead && { from: [], since: lastRead.since };
+  return { ...data, assigned, sequence: data.sequence - 1, lastRead: null };
 }
 
 export function withCommitted(

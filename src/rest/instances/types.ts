@@ -59,13 +59,7 @@ export interface Member {
 
 /** What the last read moved, to undo it when its answer was lost. */
 export interface LastRead {
-  /** Empty: nothing to move back, since it gave nothing or is undone already. */
   readonly from: readonly PartitionOffset[];
-  /**
-   * The poll that an undo goes back to. Answers may be lost one after the other: those after it
-   * gave, all together, what the last one gave.
-   */
-  readonly since: number;
 }
 
 /** What survives an eviction. */
@@ -79,8 +73,12 @@ export interface InstanceData {
   readonly member: Member | null;
   /** Of the group's making, or with no subscription the client's own. */
   readonly assigned: readonly Assigned[];
-  /** Reads so far. */
+  /**
+   * Of the last read that returned records. It begins with the time of creation, so that no number of
+   * an earlier instance of this name means anything here.
+   */
   readonly sequence: number;
+  readonly firstSequence: number;
   readonly lastRead: LastRead | null;
 }
 

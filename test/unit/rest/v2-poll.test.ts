@@ -64,7 +64,7 @@ describe("poll", () => {
       instance: "w",
       member_id: expect.stringMatching(/^[\w-]{22}$/),
       member_epoch: expect.any(Number),
-      sequence: 1,
+      sequence: world.nowMs + 1,
       records: expect.any(Array),
       assignment: [
         { topic: "t", partition: 0 },
@@ -128,24 +128,52 @@ describe("poll", () => {
     expect(valuesOf(await poll("v", config))).toEqual(["between"]);
   });
 
-  test("after: a poll whose answer was lost is undone, and its records come again", async () => {
-    await produce(0, "a", "b", "c");
-    const first = await poll("w", { max_records: 1 });
-    expect([valuesOf(first), first.sequence]).toEqual([["a"], 1]);
-    // This answer never arrives.
-    expect(valuesOf(await poll("w", { max_records: 1, after: 1 }))).toEqual(["b"]);
-    const again = await poll("w", { max_records: 1, after: 1 });
-    expect(valuesOf(again)).toEqual(["b"]);
-    expect(await committed()).toEqual({ 0: 1, 1: 0 });
-    expect(valuesOf(await poll("w", { after: again.sequence }))).toEqual(["c"]);
-    expect(await committed()).toEqual({ 0: 2, 1: 0 });
-    const wrong = await post("/consumers/g/instances/w/poll", { ...BASE, after: 1 });
-    expect([wrong.status, (wrong.body as unknown as { error_code: number }).error_code]).toEqual([
-      409, 40903,
-    ]);
-    // An instance that was made anew begins at the last commit, whatever its client remembers.
-    await world.request("DELETE", "/consumers/g/instances/w");
-    expect((await poll("w", { after: 17 })).sequence).toBe(1);
+  describe("after", () => {
+    const refused = async (after: number) => {
+      const answer = await post("/consumers/g/instances/w/poll", { ...BASE, after });
+      const { error_code } = answer.body as unknown as { error_code: number };
+      expect([answer.status, error_code]).toEqual([409, 40903]);
+    };
+
+    test("a poll whose answer was lost is undone, and its records come again, twice too", async () => {
+      await produce(0, "a", "b", "c");
+      const first = await poll("w", { max_records: 1, after: 0 });
+      expect(valuesOf(first)).toEqual(["a"]);
+      // This answer never arrives, nor does the next.
+      const lost = await poll("w", { max_records: 1, after: first.sequence });
+      await poll("w", { max_records: 1, after: first.sequence });
+      const again = await poll("w", { max_records: 1, after: first.sequence });
+      expect([valuesOf(again), again.sequence]).toEqual([["b"], lost.sequence]);
+      expect(await committed()).toEqual({ 0: 1, 1: 0 });
+      const last = await poll("w", { after: again.sequence });
+      expect(valuesOf(last)).toEqual(["c"]);
+      expect(await committed()).toEqual({ 0: 2, 1: 0 });
+      await refused(first.sequence);
+    });
+
+    test("an answer without records is none that could be lost; late copies undo nothing", async () => {
+      await produce(0, "a");
+      const { sequence } = await poll("w");
+      for (let i = 0; i < 2; i++) {
+        const empty = await poll("w", { after: sequence });
+        expect([empty.records, empty.sequence]).toEqual([[], sequence]);
+      }
+      await refused(sequence - 1);
+      expect((await poll("w", { after: sequence })).records).toEqual([]);
+    });
+
+    test("of an instance that was made anew, whatever its client remembers", async () => {
+      await produce(0, "a", "b");
+      const old = await poll("w", { max_records: 1 });
+      await world.request("DELETE", "/consumers/g/instances/w");
+      world.nowMs += 1;
+      // The instance is new, and its first answer is lost.
+      expect(valuesOf(await poll("w", { after: old.sequence }))).toEqual(["b"]);
+      const again = await poll("w", { after: old.sequence });
+      expect(valuesOf(again)).toEqual(["b"]);
+      expect(again.sequence).not.toBe(old.sequence);
+      expect((await poll("w", { after: again.sequence })).records).toEqual([]);
+    });
   });
 
   test("bounds: max_records and max_bytes, and every record once", async () => {
