@@ -225,7 +225,7 @@ export class ClassicMembership implements Membership {
   }
 
   #protocols() {
-    const { assignment, subscription } = this.#host;
+    const { assignment, subscription, settings } = this.#host;
     const ownedPartitions = byTopic(placesOf(assignment.partitions));
     return this.#assignors.map((assignor) => ({
       name: assignor.name,
@@ -234,7 +234,7 @@ export class ClassicMembership implements Membership {
         userData: assignor.userData(this.#previous),
         ownedPartitions,
         generationId: this.#generationId,
-        rackId: null,
+        rackId: settings["client.rack"] || null,
       }),
     }));
   }

@@ -21,7 +21,8 @@ const requests = () => world.groups.consumerGroup("g").requests;
 describe("joining", () => {
   it("CONS6 the first poll joins, finds its place and gives records", async () => {
     world.append("t", 6);
-    const one = reader({ "group.remote.assignor": "range" }).subscribe();
+    const config = { "group.remote.assignor": "range", "client.rack": "weur" };
+    const one = reader(config).subscribe();
     const before = world.clock.now();
     const records = await world.clock.run(one.consumer.poll(10_000));
     expect(records.length).toBeGreaterThan(0);
@@ -33,6 +34,7 @@ describe("joining", () => {
       memberId: expect.stringMatching(/^[\w-]{22}$/),
       memberEpoch: 0,
       instanceId: null,
+      rackId: "weur",
       rebalanceTimeoutMs: 300_000,
       subscribedTopicNames: ["t"],
       subscribedTopicRegex: null,
@@ -55,7 +57,7 @@ describe("joining", () => {
     expect(idle.length).toBeGreaterThan(9);
     expect(idle.length).toBeLessThan(13);
     for (const beat of idle) {
-      expect(beat).toMatchObject({ topicPartitions: null, subscribedTopicNames: null });
+      expect(beat).toMatchObject({ topicPartitions: null, rackId: null });
     }
     expect(one.errors).toEqual([]);
     await world.stopAll();
