@@ -123,6 +123,8 @@ export const GROUP_TOPICS_WAIT_MS = 2_000;
 export const GROUP_TOPICS_READ_TIMEOUT_MS = 10_000;
 /** The pause before it is asked again when it had none. */
 export const GROUP_TOPICS_RETRY_MS = 500;
+/** A member that waits for another's partitions asks again after this long, not a heartbeat interval. */
+export const GROUP_UNRELEASED_HEARTBEAT_MS = 1_000;
 /** Texts of one member of a consumer group together (ids, names of topics): its record must fit a batch. */
 export const GROUP_MEMBER_TEXT_CHARS_MAX = 250_000;
 /** A pattern of topics, as written and as RE2 compiles it: each topic's name is run through it. */
@@ -145,6 +147,8 @@ export const GROUP_NAME_CHARS_MAX = 4_096;
 export const GROUP_METADATA_BYTES_MAX = 4 * 1024 * 1024;
 /** Room in it for what else it says of each member: ids, names, timeouts. */
 export const GROUP_MEMBER_OVERHEAD_BYTES = 200;
+/** Partitions that one commit may name: ten topics of the most partitions. */
+export const GROUP_COMMIT_PARTITIONS_MAX = 10 * PARTITIONS_PER_TOPIC_MAX;
 /** Committed offsets that one turn expires or forgets at most, so that it never stalls heartbeats. */
 export const GROUP_OFFSETS_PER_TURN = 500;
 

@@ -89,7 +89,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
   }
 
   #endStep(turn: GroupTurn): void {
-    for (const groupId of this.#consumers?.endStep(turn) ?? []) this.#touched(turn, groupId);
+    for (const groupId of this.#consumers?.endStep(turn) ?? []) this.#changed(turn, groupId);
   }
 
   /** GRP24: records of a kind that is not known are a newer version's, and passed over. */
@@ -147,18 +147,18 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       case "heartbeat":
       case "leaveGroup":
         this.#classic.handle(turn, to, client, request);
-        this.#touched(turn, request.body.groupId);
+        this.#asked(turn, request.body.groupId);
         return;
       case "offsetCommit":
         turn.reply(to, this.#offsets.commitOffsets(turn, client, request.body));
-        this.#touched(turn, request.body.groupId);
+        this.#asked(turn, request.body.groupId);
         return;
       case "offsetFetch":
         turn.reply(to, this.#offsets.fetchOffsets(request.body));
         return;
       case "offsetDelete":
         turn.reply(to, this.#offsets.deleteOffsets(turn, request.body));
-        this.#touched(turn, request.body.groupId);
+        this.#asked(turn, request.body.groupId);
         return;
       case "topicDeleted":
         this.#forgetTopics(turn, request.body.topics, to);
@@ -175,7 +175,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
       case "consumerGroupHeartbeat":
         if (this.#consumers === null) turn.reply(to, CLASSIC_ONLY);
         else this.#consumers.heartbeat(turn, to, client, request.body);
-        this.#touched(turn, request.body.groupId);
+        this.#asked(turn, request.body.groupId);
         return;
       case "consumerGroupDescribe":
         turn.reply(to, describeConsumerGroups(this.#groups, this.#consumers, request.body.groups));
@@ -184,16 +184,24 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
 
   #forgetTopics(turn: GroupTurn, topics: readonly string[], to: ReplyTo): void {
     this.#consumers?.topicsDeleted(topics);
-    const touched = (then: GroupTurn, groupId: string) => this.#touched(then, groupId);
-    this.#backlog.add(this.#offsets.forgetTopics(turn.nowMs, topics, to, touched), to);
+    const changed = (then: GroupTurn, groupId: string) => this.#changed(then, groupId);
+    this.#backlog.add(this.#offsets.forgetTopics(turn.nowMs, topics, to, changed), to);
     this.#backlog.run(turn);
   }
 
-  #touched(turn: GroupTurn, groupId: string): void {
+  #asked(turn: GroupTurn, groupId: string): void {
     const entry = this.#groups.entry(groupId);
     if (entry === undefined) return;
-    this.#expiry.touched(entry, turn.nowMs);
+    this.#expiry.asked(entry, turn.nowMs);
     this.#setTimer(entry);
+  }
+
+  #changed(turn: GroupTurn, groupId: string): GroupEntry | undefined {
+    const entry = this.#groups.entry(groupId);
+    if (entry === undefined) return undefined;
+    this.#expiry.changed(entry, turn.nowMs);
+    this.#setTimer(entry);
+    return entry;
   }
 
   #setTimer(entry: GroupEntry): void {
@@ -216,8 +224,7 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
     const { groupId } = group;
     if (this.#groups.get(groupId) !== group) return;
     if (group.deadline() <= turn.nowMs) group.tick(turn);
-    this.#touched(turn, groupId);
-    const entry = this.#groups.entry(groupId);
+    const entry = this.#changed(turn, groupId);
     if (entry === undefined || entry.expiryMs > turn.nowMs) return;
     entry.expiryMs = Infinity;
     this.#backlog.add(this.#expire(entry, () => this.#groups.entry(groupId) === entry));

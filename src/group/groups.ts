@@ -21,7 +21,7 @@ export class GroupEntry {
   /** No offset expires before, and the group itself does not go; ms. */
   expiryMs = Infinity;
   /** When somebody last asked something of the group, ms. */
-  touchedMs = -Infinity;
+  askedMs = -Infinity;
   /** Of its offsets' expiry: in which state it was last looked at. */
   stateSeen = "";
 

@@ -49,10 +49,10 @@ function describeGroup(group: ClassicGroup): DescribedGroup {
 
 function deadGroup(groupId: string, group: Group | undefined, apiVersion: number): DescribedGroup {
   const isError = apiVersion >= NOT_FOUND_SINCE;
-  const why = group === undefined ? "not found" : "not a classic group";
+  const why = group === undefined ? "not found" : "is not a classic group";
   return {
     errorCode: isError ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.NONE,
-    errorMessage: isError ? `Group ${groupId} is ${why}.` : null,
+    errorMessage: isError ? `Group ${groupId} ${why}.` : null,
     groupId,
     groupState: "Dead",
     protocolType: "",
@@ -69,10 +69,10 @@ export function describeConsumerGroups(
   const described = groupIds.map((groupId) => {
     const group = groups.get(groupId);
     if (group?.type === "consumer" && consumers !== null) return consumers.describe(groupId);
-    const why = group === undefined ? "not found" : "not a consumer group";
+    const why = group === undefined ? "not found" : "is not a consumer group";
     return {
       errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
-      errorMessage: `Group ${groupId} is ${why}.`,
+      errorMessage: `Group ${groupId} ${why}.`,
       groupId,
       groupState: "",
       groupEpoch: 0,

@@ -50,10 +50,15 @@ export class OffsetExpiry {
     this.#note(entry, expireTimestamp === -1 ? byRule : expireTimestamp);
   }
 
-  /** Something was asked of the group: with its state, what may go has perhaps changed. */
-  touched(entry: GroupEntry, nowMs: number): void {
+  /** Something was asked of the group. */
+  asked(entry: GroupEntry, nowMs: number): void {
+    entry.askedMs = nowMs;
+    this.changed(entry, nowMs);
+  }
+
+  /** With the group's state, what may go has perhaps changed. */
+  changed(entry: GroupEntry, nowMs: number): void {
     const { group, offsets, stateSeen } = entry;
-    entry.touchedMs = nowMs;
     entry.stateSeen = stateToSee(group);
     if (offsets.size === 0) {
       if (group.isEmpty) this.#note(entry, nowMs + this.#checkMs);
@@ -68,7 +73,7 @@ export class OffsetExpiry {
   /** After a replay, which tells of no time. */
   loaded(entry: GroupEntry, nowMs: number): void {
     const { group, offsets } = entry;
-    entry.touchedMs = nowMs;
+    entry.askedMs = nowMs;
     entry.stateSeen = stateToSee(group);
     if (offsets.size === 0) {
       if (group.isEmpty) this.#note(entry, nowMs + this.#checkMs);
@@ -103,7 +108,7 @@ export class OffsetExpiry {
   #maybeRemove(entry: GroupEntry, turn: GroupTurn): void {
     const { group, offsets } = entry;
     if (!group.isEmpty || offsets.size > 0) return;
-    const atMs = entry.touchedMs + this.#checkMs;
+    const atMs = entry.askedMs + this.#checkMs;
     if (atMs <= turn.nowMs) group.tombstones(turn);
     else this.#note(entry, atMs);
   }

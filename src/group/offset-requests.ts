@@ -2,7 +2,7 @@
  * OffsetCommit, OffsetFetch and OffsetDelete (Kafka's OffsetMetadataManager). Rules: SPEC.md,
  * "Offsets".
  */
-import { GROUP_NAME_CHARS_MAX } from "../constants.ts";
+import { GROUP_COMMIT_PARTITIONS_MAX, GROUP_NAME_CHARS_MAX } from "../constants.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import type {
   OffsetCommitRequest,
@@ -57,6 +57,8 @@ export class OffsetRequests {
   #checkCommit(turn: GroupTurn, client: GroupClient, request: OffsetCommitRequest): number {
     const { groupId, memberId, generationIdOrMemberEpoch, groupInstanceId } = request;
     if (groupId.length > GROUP_NAME_CHARS_MAX) return ErrorCode.INVALID_GROUP_ID;
+    const count = request.topics.reduce((sum, { partitions }) => sum + partitions.length, 0);
+    if (count > GROUP_COMMIT_PARTITIONS_MAX) return ErrorCode.INVALID_REQUEST;
     const group = this.#groups.get(groupId);
     if (group !== undefined) {
       const { apiVersion } = client;
@@ -93,7 +95,7 @@ export class OffsetRequests {
     sinceMs: number,
     topics: readonly string[],
     to: ReplyTo,
-    touched: (turn: GroupTurn, groupId: string) => void,
+    changed: (turn: GroupTurn, groupId: string) => unknown,
   ): Work {
     let turn = yield;
     for (const { group, offsets } of this.#groups.entries()) {
@@ -106,7 +108,7 @@ export class OffsetRequests {
           turn = yield;
         }
       }
-      if (offsets.size < size) touched(turn, groupId);
+      if (offsets.size < size) changed(turn, groupId);
       turn = yield;
     }
     turn.reply(to, { api: "topicDeleted", body: null });

@@ -100,14 +100,18 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const logs: LogEntry[] = [];
   const pending: Promise<unknown>[] = [];
   const prng = new Prng(1);
+  let nowMs = 1_700_000_000_000;
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
     brokerId: null,
     advertised: () => ({ host: "kafka.example", port: 9092 }),
-    now: () => 1_700_000_000_000,
+    now: () => nowMs,
     random: () => prng.float(),
-    sleep: async () => {},
+    // Time passes by sleeping only.
+    sleep: async (ms) => {
+      nowMs += ms;
+    },
     config: { ...BROKER_CONFIG, ...options.config },
     ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups },
     waitUntil: (promise) => {

@@ -2,16 +2,16 @@
  * Members that all read the same topics (Kafka's UniformHomogeneousAssignmentBuilder): the numbers of
  * partitions of any two differ by one at most, and nothing moves that need not move for that.
  */
+import { assert } from "../../lib/assert.ts";
 import type { AssignorGroup, AssignorMember, TopicPartitions } from "./assignor.ts";
 import { partitionCount } from "./assignor.ts";
 
 interface Share {
   readonly member: AssignorMember;
-  /** What it keeps, topic by topic; the lists are copies once something is added. */
-  readonly kept: Map<string, readonly number[]>;
-  keptCount: number;
+  /** What it has, topic by topic; null for its last target as it is, which is most often so. */
+  changed: Map<string, readonly number[]> | null;
+  count: number;
   quota: number;
-  changed: boolean;
 }
 
 export function assignHomogeneous(group: AssignorGroup): Map<string, TopicPartitions> {
@@ -24,24 +24,37 @@ export function assignHomogeneous(group: AssignorGroup): Map<string, TopicPartit
   setQuotas(shares, total);
   for (const share of shares) giveBack(share, taken);
   hand(shares, taken);
-  return new Map(
-    shares.map(({ member, kept, changed }) => [member.memberId, changed ? kept : member.target]),
-  );
+  return new Map(shares.map(({ member, changed }) => [member.memberId, changed ?? member.target]));
 }
 
 /** What of its last target is still there to be read. */
 function shareOf(member: AssignorMember, taken: ReadonlyMap<string, Uint8Array>): Share {
-  const share: Share = { member, kept: new Map(), keptCount: 0, quota: 0, changed: false };
+  const share: Share = { member, changed: null, count: 0, quota: 0 };
   for (const [topicId, partitions] of member.target) {
     const marks = taken.get(topicId);
-    const kept = marks === undefined ? [] : partitions.filter((p) => marks[p] === 0);
-    for (const partition of kept) if (marks !== undefined) marks[partition] = 1;
-    if (kept.length !== partitions.length) share.changed = true;
-    if (kept.length > 0)
-      share.kept.set(topicId, kept.length === partitions.length ? partitions : kept);
-    share.keptCount += kept.length;
+    const kept = take(partitions, marks);
+    share.count += kept.length;
+    if (kept === partitions) continue;
+    if (kept.length === 0) topicsOf(share).delete(topicId);
+    else topicsOf(share).set(topicId, kept);
   }
   return share;
+}
+
+/** Marks those that can be taken, and returns them: the list itself when it is all of them. */
+function take(partitions: readonly number[], marks: Uint8Array | undefined): readonly number[] {
+  if (marks === undefined) return [];
+  let isWhole = true;
+  for (const partition of partitions) if (marks[partition] !== 0) isWhole = false;
+  const kept = isWhole ? partitions : partitions.filter((partition) => marks[partition] === 0);
+  for (const partition of kept) marks[partition] = 1;
+  return kept;
+}
+
+/** To be changed. */
+function topicsOf(share: Share): Map<string, readonly number[]> {
+  share.changed ??= new Map(share.member.target);
+  return share.changed;
 }
 
 /** The members that have more than the least already are the first to be allowed one more. */
@@ -50,7 +63,7 @@ function setQuotas(shares: readonly Share[], total: number): void {
   let extras = total - least * shares.length;
   for (const share of shares) {
     share.quota = least;
-    if (extras > 0 && share.keptCount > least) {
+    if (extras > 0 && share.count > least) {
       share.quota += 1;
       extras -= 1;
     }
@@ -64,40 +77,40 @@ function setQuotas(shares: readonly Share[], total: number): void {
 }
 
 function giveBack(share: Share, taken: ReadonlyMap<string, Uint8Array>): void {
-  let excess = share.keptCount - share.quota;
+  let excess = share.count - share.quota;
   if (excess <= 0) return;
-  share.changed = true;
-  share.keptCount = share.quota;
-  for (const [topicId, partitions] of [...share.kept].reverse()) {
+  share.count = share.quota;
+  const topics = topicsOf(share);
+  for (const [topicId, partitions] of [...topics].reverse()) {
     const stay = Math.max(partitions.length - excess, 0);
     const marks = taken.get(topicId);
     for (const partition of partitions.slice(stay)) if (marks !== undefined) marks[partition] = 0;
-    if (stay === 0) share.kept.delete(topicId);
-    else share.kept.set(topicId, partitions.slice(0, stay));
+    if (stay === 0) topics.delete(topicId);
+    else topics.set(topicId, partitions.slice(0, stay));
     excess -= partitions.length - stay;
     if (excess === 0) return;
   }
 }
 
 function hand(shares: readonly Share[], taken: ReadonlyMap<string, Uint8Array>): void {
-  const open = shares.filter((share) => share.keptCount < share.quota);
+  const open = shares.filter((share) => share.count < share.quota);
   let at = 0;
   const given = new Map<Share, Map<string, number[]>>();
   for (const [topicId, marks] of taken) {
     for (let partition = 0; partition < marks.length; partition++) {
       if (marks[partition] === 1) continue;
       const share = open[at];
-      if (share === undefined) return;
+      assert(share !== undefined, "the quotas add up to all partitions");
       append(given, share, topicId, partition);
-      share.keptCount += 1;
-      if (share.keptCount === share.quota) at += 1;
+      share.count += 1;
+      if (share.count === share.quota) at += 1;
     }
   }
-  for (const [share, topics] of given) {
-    share.changed = true;
-    for (const [topicId, partitions] of topics) {
-      const all = [...(share.kept.get(topicId) ?? []), ...partitions];
-      share.kept.set(
+  for (const [share, added] of given) {
+    const topics = topicsOf(share);
+    for (const [topicId, partitions] of added) {
+      const all = [...(topics.get(topicId) ?? []), ...partitions];
+      topics.set(
         topicId,
         all.sort((a, b) => a - b),
       );

@@ -321,6 +321,9 @@ export class ClassicGroup implements Group {
   }
 
   #syncTimerIsDue(turn: GroupTurn): void {
+    this.#syncDueMs = Infinity;
+    // The last one was perhaps a static member that came back, which is in without a rebalance.
+    if (this.members.pendingSync.size === 0) return;
     for (const member of [...this.members.pendingSync]) this.removeMember(turn, member);
     this.prepareRebalance(turn);
   }

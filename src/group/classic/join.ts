@@ -72,7 +72,10 @@ function joinAsNew(group: ClassicGroup, context: JoinContext): void {
   const { turn, client, to, request } = context;
   const { groupInstanceId } = request;
   const memberId = newMemberId(context);
-  if (groupInstanceId !== null) {
+  const twice = group.members.get(memberId);
+  if (twice !== undefined) {
+    joinAsMember(group, context, twice);
+  } else if (groupInstanceId !== null) {
     const old = group.members.byInstance(groupInstanceId);
     if (old === undefined) addMember(group, context, memberId);
     else replaceStaticMember(group, context, old, memberId);
@@ -106,13 +109,19 @@ function joinAsKnown(group: ClassicGroup, context: JoinContext): void {
     return;
   }
   const member = group.members.find(memberId, groupInstanceId);
-  if (typeof member === "number") {
-    replyJoin(turn, to, joinError(member, memberId));
-  } else if (startsRebalance(group, member, request)) {
-    rejoin(group, context, member);
-  } else {
+  if (typeof member === "number") replyJoin(turn, to, joinError(member, memberId));
+  else joinAsMember(group, context, member);
+}
+
+function joinAsMember(group: ClassicGroup, context: JoinContext, member: ClassicMember): void {
+  const { turn, to, request } = context;
+  if (!startsRebalance(group, member, request)) {
     replyJoin(turn, to, group.joined(member));
+    return;
   }
+  group.members.changeOffer(member, request.offer);
+  parkJoin(turn, group.members, member, to);
+  group.maybePrepareRebalance(turn);
 }
 
 /** GRP35: a follower with nothing new is given the present generation again. */
@@ -123,12 +132,6 @@ function startsRebalance(
 ): boolean {
   if (group.state === "PreparingRebalance" || !member.offers(offer.protocols)) return true;
   return group.state === "Stable" && group.members.isLeader(member);
-}
-
-function rejoin(group: ClassicGroup, { turn, to, request }: JoinContext, member: ClassicMember) {
-  group.members.changeOffer(member, request.offer);
-  parkJoin(turn, group.members, member, to);
-  group.maybePrepareRebalance(turn);
 }
 
 /** GRP60 to GRP62 */

@@ -136,6 +136,7 @@ export class Members {
   }
 
   expect(memberId: string, untilMs: number): void {
+    this.forget(memberId);
     const pending = new PendingMember(memberId);
     this.#pending.set(memberId, pending);
     this.sessions.set(pending.session, untilMs);

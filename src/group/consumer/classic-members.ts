@@ -58,7 +58,7 @@ export function classicJoin(
   ) {
     return { answer: { ...NO_JOIN, errorCode: ErrorCode.MEMBER_ID_REQUIRED, memberId } };
   }
-  const found = findMember(group, join, memberId, isUnknown);
+  const found = findMember(group, join, memberId, subscription);
   const others = state.members.size - 1;
   const replacesLast = found.classic === null && state.subscriptions.classicMembers === others;
 
@@ -124,15 +124,25 @@ function inconsistent(message: string): KafkaError {
   return new KafkaError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, message);
 }
 
+/**
+ * A member id that nobody knows is one that was just given out, or that of a member that was taken out:
+ * who still reads something is the latter, and must hear of it.
+ */
 function findMember(
   group: ConsumerGroup,
-  { groupInstanceId }: CheckedJoin,
+  { groupInstanceId, memberId: sentId }: CheckedJoin,
   memberId: string,
-  isUnknown: boolean,
+  { ownedPartitions }: ConsumerSubscription,
 ): ConsumerMember {
-  if (groupInstanceId === null) return group.state.member(memberId) ?? newMember(memberId);
-  if (!isUnknown) return classicMember(group, memberId, groupInstanceId);
-  return group.state.staticMember(groupInstanceId) ?? newMember(memberId);
+  const { state, groupId } = group;
+  if (groupInstanceId !== null) {
+    if (sentId !== "") return state.staticMemberOrThrow(groupId, sentId, groupInstanceId);
+    return state.staticMember(groupInstanceId) ?? newMember(memberId);
+  }
+  const member = state.member(memberId);
+  if (member !== undefined) return member;
+  if (sentId !== "" && ownedPartitions.length > 0) return state.memberOrThrow(groupId, memberId);
+  return newMember(memberId);
 }
 
 function metadataOf(

@@ -220,7 +220,7 @@ export class ConsumerGroup implements Group {
 
   /** The catalogue answered: what was resolved or assigned before may be out of date. */
   topicsChanged(turn: GroupTurn): void {
-    if (this.isEmpty) return;
+    if (this.isEmpty || this.context.downgrade(turn, this, new Set())) return;
     let changed = false;
     for (const pattern of this.state.subscriptions.patterns()) {
       changed = this.#resolve(turn, pattern) || changed;

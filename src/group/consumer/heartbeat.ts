@@ -1,5 +1,5 @@
 /** ConsumerGroupHeartbeat (68) at a group: joins, signs of life, and leaving (KIP-848). */
-import { GROUP_MEMBER_TEXT_CHARS_MAX } from "../../constants.ts";
+import { GROUP_MEMBER_TEXT_CHARS_MAX, GROUP_UNRELEASED_HEARTBEAT_MS } from "../../constants.ts";
 import type {
   ConsumerGroupHeartbeatRequest,
   ConsumerGroupHeartbeatResponseInput,
@@ -129,11 +129,18 @@ export function heartbeat(
     errorCode: ErrorCode.NONE,
     memberId,
     memberEpoch: after.memberEpoch,
-    heartbeatIntervalMs: group.context.config.consumerHeartbeatIntervalMs,
+    heartbeatIntervalMs: heartbeatIntervalMs(group, after),
     assignment: tellsAssignment(request, before, after)
       ? { topicPartitions: listOf(after.assigned) }
       : null,
   };
+}
+
+/** GRP124 */
+function heartbeatIntervalMs({ context }: ConsumerGroup, { state }: ConsumerMember): number {
+  const { consumerHeartbeatIntervalMs } = context.config;
+  if (state !== MemberState.UNRELEASED_PARTITIONS) return consumerHeartbeatIntervalMs;
+  return Math.min(consumerHeartbeatIntervalMs, GROUP_UNRELEASED_HEARTBEAT_MS);
 }
 
 /**

@@ -221,11 +221,12 @@ export function downgrade(
   if (policy !== "bidirectional" && policy !== "downgrade") return false;
   const members = [...state.members.values()].filter(({ memberId }) => !leaving.has(memberId));
   if (members.length === 0 || members.length > maxSize) return false;
+  // The classic protocol has names only; it is tried again when the catalogue has told them.
+  if (!group.knowsTopics) return false;
   if (members.some(({ classic }) => classic === null)) return false;
   const isSettled =
     leaving.size === 0 &&
     state.assignmentEpoch === state.groupEpoch &&
-    group.knowsTopics &&
     members.every(({ memberId, assigned, revoking }) => {
       return revoking.size === 0 && samePartitions(assigned, state.target(memberId));
     });
@@ -276,6 +277,11 @@ function classicMember(group: ConsumerGroup, member: ConsumerMember, protocol: s
     rebalanceTimeout: rebalanceTimeoutMs,
     sessionTimeout: classic?.sessionTimeoutMs ?? 0,
     subscription: offered?.metadata ?? new Uint8Array(0),
-    assignment: assignmentFor(group, member, member.assigned),
+    // Until it rejoins it has both, and nobody is told so before.
+    assignment: assignmentFor(group, member, union(member.assigned, member.revoking)),
   };
+}
+
+function union(a: TopicPartitions, b: TopicPartitions): TopicPartitions {
+  return partitionsOf([...listOf(a), ...listOf(b)]);
 }

@@ -122,6 +122,29 @@ describe("member ids", () => {
     expect(h.group.members.pendingSize).toBe(1);
   });
 
+  test("GRP37 a request that comes twice makes one member", () => {
+    const h = new GroupHarness();
+    const [a = ""] = stableGroup(h, [null]);
+    const once = { uuid: "once", apiVersion: 9 };
+    expect([h.join({}, once).code, h.join({}, once).code]).toEqual([79, 79]);
+    expect(h.group.members.pendingSize).toBe(1);
+    h.join({ memberId: "c-once" });
+
+    const old = { uuid: "old", apiVersion: 3 };
+    const [first, second] = [h.join({}, old), h.join({}, old)];
+    expect(first.code).toBe(27);
+    h.join({ memberId: a });
+    expect(second.body).toMatchObject({ errorCode: 0, memberId: "c-old" });
+
+    const instance = { groupInstanceId: "i" };
+    const older = h.join(instance, { uuid: "static" });
+    const again = h.join(instance, { uuid: "static" });
+    expect(older.code).toBe(27);
+    settle(h);
+    expect(again.body).toMatchObject({ errorCode: 0, memberId: "i-static" });
+    expect(h.group.members.size).toBe(4);
+  });
+
   test("GRP32 at most 10,000 are expected", () => {
     const h = new GroupHarness();
     for (let i = 0; i < 10_000; i++) h.join();
@@ -130,7 +153,7 @@ describe("member ids", () => {
     expect(h.join().code).toBe(79);
   });
 
-  test("GRP37 v0 rebalances within the session timeout", () => {
+  test("GRP38 v0 rebalances within the session timeout", () => {
     const h = new GroupHarness();
     const [a = ""] = stableGroup(h, [null], { sessionTimeoutMs: 20_000 });
     h.join({ sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 60_000 }, { apiVersion: 0 });

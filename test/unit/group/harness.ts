@@ -1,6 +1,7 @@
 /** A group machine under a hand-driven clock: requests, ticks, and a second life by replay. */
 import { expect } from "vitest";
 import { ClassicGroup } from "../../../src/group/classic/classic-group.ts";
+import { CLASSIC_RULES, type ClassicRules } from "../../../src/group/classic/rules.ts";
 import { GROUP_CONFIG_DEFAULT, type GroupConfig } from "../../../src/group/config.ts";
 import { GroupMachine } from "../../../src/group/group-machine.ts";
 import type {
@@ -79,13 +80,19 @@ export class GroupHarness {
   machine: GroupMachine;
   readonly config: GroupConfig;
   readonly log: GroupRecord[] = [];
+  readonly #rules: ClassicRules;
   readonly #replies = new Map<number, GroupReply>();
   #lastTo = 0;
   #lastUuid = 0;
 
-  constructor(config: Partial<GroupConfig> = {}) {
+  constructor(config: Partial<GroupConfig> = {}, rules: ClassicRules = CLASSIC_RULES) {
     this.config = { ...GROUP_CONFIG_DEFAULT, initialRebalanceDelayMs: 0, ...config };
-    this.machine = new GroupMachine(this.config);
+    this.#rules = rules;
+    this.machine = this.#newMachine();
+  }
+
+  #newMachine(): GroupMachine {
+    return new GroupMachine(this.config, undefined, this.#rules);
   }
 
   ask<Name extends GroupRequest["api"]>(
@@ -154,7 +161,7 @@ export class GroupHarness {
 
   /** The machine that replay makes of the log. */
   replayed(): GroupMachine {
-    const machine = new GroupMachine(this.config);
+    const machine = this.#newMachine();
     for (const record of this.log) machine.apply(record);
     return machine;
   }

@@ -58,6 +58,10 @@ export class Coordinator {
     return topic;
   }
 
+  nameOf(topicId: string): string | undefined {
+    return [...this.topics.values()].find((topic) => topic.topicId === topicId)?.name;
+  }
+
   group(groupId = "g"): ConsumerGroup {
     const group = this.machine.groups.get(groupId);
     if (!(group instanceof ConsumerGroup)) throw new Error(`there is no consumer group ${groupId}`);
@@ -169,7 +173,7 @@ export class Coordinator {
   }
 }
 
-function requestOf(beat: Beat): ConsumerGroupHeartbeatRequest {
+export function requestOf(beat: Beat): ConsumerGroupHeartbeatRequest {
   return {
     groupId: "g",
     memberId: "",
