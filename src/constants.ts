@@ -25,6 +25,18 @@ export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
  * Worker has 128 MB for the parts and their concatenation. A larger first batch is returned all the same.
  */
 export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Fetch answers that one isolate holds at the same time, from before they are read until they are
+ * sent. Each is there twice for a moment, as records and as the frame or JSON made of them, and a
+ * Worker has 128 MB.
+ */
+export const FETCH_ANSWERS_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes so held without a change for this long were left behind by a request that is gone. */
+export const FETCH_ANSWER_LAPSE_MS = 10 * 60 * 1000;
+/** A partition is asked for so many bytes at least: a batch.size, Kafka's default. */
+export const FETCH_SHARE_BYTES_MIN = 16 * 1024;
+/** A replica near the reader that has not answered for this long: the leader is asked as well. */
+export const NEAR_REPLICA_PATIENCE_MS = 1_000;
 /** What one partition may add to it: one RPC message, with room for its envelope. */
 export const FETCH_PARTITION_BYTES_MAX = 28 * 1024 * 1024;
 /** A fetch parks no longer than this, whatever it asks (Kafka has no cap; a Worker's client may be gone). */
@@ -56,6 +68,8 @@ export const REPLICATE_TIMEOUT_MS = 5_000;
 /** The pause before a failed message is tried again doubles from the first to the second. */
 export const REPLICATE_RETRY_MS_MIN = 50;
 export const REPLICATE_RETRY_MS_MAX = 15_000;
+/** So long a leader leaves a follower alone that does not answer and whose broker is fenced. */
+export const REPLICATE_FENCED_RETRY_MS = 5 * 60 * 1000;
 /** A high watermark waits so long for records to travel to a follower with. */
 export const REPLICATE_LINGER_MS = 20;
 /** A log without appends for this long stores its high watermark in a row of its own. */
@@ -169,9 +183,16 @@ assert(
   REPLICATE_TIMEOUT_MS < REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   "a lost message is no reason to leave the ISR",
 );
+assert(
+  REPLICATE_RETRY_MS_MAX < REPLICATE_FENCED_RETRY_MS,
+  "a fenced follower is asked less often than one that merely fails",
+);
 assert(GROUP_BATCH_BYTES < GROUP_BATCH_BYTES_MAX, "a closed batch may still grow by a request");
 assert(ASSIGNMENTS_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "assignments must fit one RPC message");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
+assert(MAX_MESSAGE_BYTES_LIMIT <= FETCH_ANSWERS_BYTES_MAX, "the largest batch must be readable");
+assert(FETCH_BYTES_MAX <= FETCH_ANSWERS_BYTES_MAX / 4, "one fetch must leave room for others");
+assert(FETCH_WAIT_MS_MAX < FETCH_ANSWER_LAPSE_MS, "no parked fetch may lose what it holds");
 assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
   "one partition's fetch must fit one RPC message",

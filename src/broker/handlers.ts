@@ -19,9 +19,12 @@ import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
 import { deleteRecordsHandler } from "./handle/21-delete-records.ts";
 import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./handle/23-offset-for-leader-epoch.ts";
+import { describeConfigsHandler } from "./handle/32-describe-configs.ts";
+import { alterConfigsHandler } from "./handle/33-alter-configs.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handle/42-delete-groups.ts";
 import { electLeadersHandler } from "./handle/43-elect-leaders.ts";
+import { incrementalAlterConfigsHandler } from "./handle/44-incremental-alter-configs.ts";
 import { alterPartitionReassignmentsHandler } from "./handle/45-alter-partition-reassignments.ts";
 import { listPartitionReassignmentsHandler } from "./handle/46-list-partition-reassignments.ts";
 import { offsetDeleteHandler } from "./handle/47-offset-delete.ts";
@@ -52,9 +55,12 @@ export const handlers: readonly Handler[] = [
   deleteRecordsHandler,
   initProducerIdHandler,
   offsetForLeaderEpochHandler,
+  describeConfigsHandler,
+  alterConfigsHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
   electLeadersHandler,
+  incrementalAlterConfigsHandler,
   alterPartitionReassignmentsHandler,
   listPartitionReassignmentsHandler,
   offsetDeleteHandler,

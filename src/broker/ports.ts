@@ -4,6 +4,7 @@
  */
 import type {
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   Reassignment,
@@ -73,6 +74,22 @@ export interface CataloguePort {
     added: readonly PartitionInfo[],
   ): Promise<boolean>;
   /**
+   * Compare-and-set on what a topic sets. False, and nothing changed, when that is not `expected` any
+   * more, or the topic is gone.
+   */
+  changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean>;
+  /** Sets some dynamic configs of a broker (EVERY_BROKER for all); null takes one away. All or none. */
+  changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void>;
+  /**
    * Compare-and-set on one partition (KIP-497): the state becomes `next` and the partition epoch
    * goes up by one, unless the epoch is not `expectedPartitionEpoch` any more, or `next` would take
    * the leader epoch back ("conflict"), or `next` would bring a fenced broker into the ISR
@@ -135,6 +152,7 @@ export interface AppendResult {
   readonly errorCode: number;
   /** Null unless errorCode is set and the code alone does not say it all. */
   readonly errorMessage: string | null;
+  /** -1 unless the batch was written. With an error it may stay there, or be lost yet. */
   readonly baseOffset: number;
   /** -1 unless the log stamped the batch. */
   readonly logAppendTimeMs: number;

@@ -8,6 +8,7 @@ import {
   int,
   optionalText,
   parseConfig,
+  text,
 } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import { resetStrategy } from "./reset-strategy.ts";
@@ -37,6 +38,11 @@ export interface ConsumerConfig<K, V> extends CommonConfig {
   readonly "isolation.level"?: "read_uncommitted" | "read_committed";
   /** Verify each batch's checksum. Default true. */
   readonly "check.crcs"?: Flag;
+  /**
+   * The region (a broker's rack, such as "weur") where this client is: partitions with a replica in
+   * sync there are read there (KIP-392). Default "": the leaders are read.
+   */
+  readonly "client.rack"?: string;
   /** How long calls other than poll() may take. Default 60000. */
   readonly "default.api.timeout.ms"?: Numeric;
   /** Default true. */
@@ -98,6 +104,7 @@ const defs = {
     read_committed: "read_committed",
   }),
   "check.crcs": boolean(true),
+  "client.rack": text(""),
   "default.api.timeout.ms": int(60_000, 0),
   "allow.auto.create.topics": boolean(true),
   "group.id": optionalText(),

@@ -5,6 +5,7 @@ import type {
 } from "../protocol/api/68-consumer-group-heartbeat.ts";
 import type { ConsumerSettings } from "./consumer-config.ts";
 import type { GroupMember } from "./group-offsets.ts";
+import { wholeNamePattern } from "./pattern.ts";
 import type { Subscription } from "./subscription.ts";
 
 export type TopicIdPartitions = NonNullable<ConsumerGroupHeartbeatRequest["topicPartitions"]>;
@@ -61,7 +62,7 @@ export class HeartbeatFields {
     return {
       rebalanceTimeoutMs: this.#settings["max.poll.interval.ms"],
       subscribedTopicNames: pattern === null ? this.#subscription.topics : [],
-      subscribedTopicRegex: pattern === null ? "" : regexOf(pattern),
+      subscribedTopicRegex: pattern === null ? "" : wholeNamePattern(pattern),
       serverAssignor: this.#settings["group.remote.assignor"] ?? "",
       topicPartitions,
     };
@@ -84,14 +85,4 @@ function changes(fields: Fields, known: Fields): Partial<ConsumerGroupHeartbeatR
     (name) => JSON.stringify(fields[name]) !== JSON.stringify(known[name]),
   );
   return Object.fromEntries(changed.map((name) => [name, fields[name]]));
-}
-
-/**
- * As the server holds it against whole names: a RegExp that is not anchored finds its match anywhere
- * in one, here as in JavaScript.
- */
-function regexOf(pattern: RegExp): string {
-  const flags = pattern.flags.replaceAll(/[^ims]/g, "");
-  const source = flags === "" ? pattern.source : `(?${flags}:${pattern.source})`;
-  return `.*(?:${source}).*`;
 }

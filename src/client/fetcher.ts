@@ -9,6 +9,7 @@ import type { ConsumerSettings } from "./consumer-config.ts";
 import { ErrorCode, errorMessage, KafkaError, OffsetOutOfRangeError } from "./errors.ts";
 import { listOffsets, type OffsetAnswer, type OffsetSpec } from "./list-offsets.ts";
 import type { Metadata } from "./metadata.ts";
+import { PreferredReplicas } from "./preferred-replicas.ts";
 import type { ResetStrategy } from "./reset-strategy.ts";
 
 type FetchedPartition = FetchResponse["responses"][number]["partitions"][number];
@@ -43,8 +44,8 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Looks up positions and fetches: one request per leader at a time, for all its partitions whose
- * records are used up. Works in steps, like the Sender.
+ * Looks up positions and fetches: one request per broker at a time, for all partitions that are read
+ * there (from the leader, or from a replica near by) and whose records are used up. Works in steps, like the Sender.
  */
 export class Fetcher {
   readonly #client: BrokerClient;
@@ -53,7 +54,8 @@ export class Fetcher {
   readonly #settings: ConsumerSettings;
   readonly #hooks: FetcherHooks;
   readonly #abort = new AbortController();
-  /** Leaders that owe an answer. */
+  readonly #preferred: PreferredReplicas;
+  /** Brokers that owe an answer. */
   readonly #busy = new Set<number>();
   #resetting = false;
 
@@ -69,6 +71,7 @@ export class Fetcher {
     this.#assignment = assignment;
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#preferred = new PreferredReplicas(settings["metadata.max.age.ms"]);
   }
 
   close(): void {
@@ -227,7 +230,7 @@ export class Fetcher {
 
   #fetch(now: number): number {
     let wakeAt = NEVER;
-    const byLeader = new Map<number, Asked[]>();
+    const byNode = new Map<number, Asked[]>();
     for (const assigned of this.#assignment.partitions) {
       const { topic, partition, position, version } = assigned;
       if (position === null || assigned.paused || assigned.fetched !== null) continue;
@@ -237,32 +240,38 @@ export class Fetcher {
       }
       const leader = this.#metadata.leader(topic, partition);
       if (leader < 0) this.#metadata.want(topic);
-      if (leader < 0 || this.#busy.has(leader)) continue;
-      const asked = byLeader.get(leader) ?? [];
+      const node = this.#preferred.nodeFor(assigned, leader, now);
+      if (node < 0 || this.#busy.has(node)) continue;
+      const asked = byNode.get(node) ?? [];
       asked.push({ assigned, version, offset: position });
-      byLeader.set(leader, asked);
+      byNode.set(node, asked);
     }
-    for (const [leader, asked] of byLeader) void this.#ask(leader, asked);
+    for (const [node, asked] of byNode) void this.#ask(node, asked);
     return wakeAt;
   }
 
-  async #ask(leader: number, asked: readonly Asked[]): Promise<void> {
-    this.#busy.add(leader);
+  async #ask(node: number, asked: readonly Asked[]): Promise<void> {
+    this.#busy.add(node);
     try {
-      this.#take(asked, await this.#exchange(asked));
+      this.#take(asked, await this.#exchange(node, asked));
     } catch (error) {
       for (const { assigned, version } of asked) {
+        this.#preferred.forget(assigned);
         if (assigned.version !== version) continue;
         this.#setBack(assigned, error);
         this.#metadata.want(assigned.topic);
       }
     }
-    this.#busy.delete(leader);
+    this.#busy.delete(node);
     this.#hooks.changed();
   }
 
-  async #exchange(asked: readonly Asked[]): Promise<ReadonlyMap<string, FetchedPartition>> {
+  async #exchange(
+    node: number,
+    asked: readonly Asked[],
+  ): Promise<ReadonlyMap<string, FetchedPartition>> {
     const settings = this.#settings;
+    const rackId = settings["client.rack"];
     const byTopic = Map.groupBy(asked, ({ assigned }) => assigned.topic);
     const ids = new Map(
       [...byTopic.keys()].map((topic) => [topic, this.#metadata.peek(topic)?.topicId ?? ZERO_UUID]),
@@ -286,13 +295,15 @@ export class Fetcher {
         })),
       })),
       forgottenTopicsData: [],
-      rackId: "",
+      rackId,
     };
     const maxVersion = withoutId ? FETCH_BY_ID_VERSION - 1 : fetchApi.versions[1];
     const version = await this.#client.version(fetchApi, maxVersion);
     const response = await this.#client.requestAt(fetchApi, version, body, {
       timeoutMs: settings["request.timeout.ms"] + settings["fetch.max.wait.ms"],
       signal: this.#abort.signal,
+      // Only who says where it is can be sent from one broker to another.
+      brokerId: rackId === "" ? undefined : node,
     });
     if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode);
     const names = new Map([...ids].map(([topic, id]) => [id, topic]));
@@ -323,6 +334,10 @@ export class Fetcher {
     assigned.failures = 0;
     assigned.highWatermark = answer.highWatermark;
     assigned.lastStableOffset = answer.lastStableOffset;
+    const { preferredReadReplica } = answer;
+    if (preferredReadReplica >= 0) {
+      this.#preferred.prefer(assigned, preferredReadReplica, this.#client.clock.now());
+    }
     if (answer.records === null || answer.records.length === 0) return;
     assigned.fetched = new CompletedFetch(
       assigned,
@@ -335,7 +350,10 @@ export class Fetcher {
 
   #takeError(assigned: AssignedPartition, offset: number, code: number): void {
     const { topic, partition } = assigned;
+    const wasNear = this.#preferred.forget(assigned);
     if (code === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      // Only the leader can tell: it is asked at once.
+      if (wasNear) return;
       if (this.#settings["auto.offset.reset"] !== "none") {
         this.#assignment.reset(assigned);
         return;

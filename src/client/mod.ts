@@ -54,6 +54,7 @@ export type { MembershipAtClose } from "./membership.ts";
 export type { OffsetCommitCallback } from "./offset-commits.ts";
 export type { ClientOptions } from "./options.ts";
 export type { PartitionerFunction, PartitionerInput, PartitionerName } from "./partitioners.ts";
+export { type PollOnceRequest, type PollOnceResult, pollOnce } from "./poll-once.ts";
 export { type HeadersInput, Producer, type ProducerRecord } from "./producer.ts";
 export type { RecordMetadata } from "./producer-batch.ts";
 export type { ProducerConfig } from "./producer-config.ts";

@@ -26,13 +26,18 @@ import type { Partition } from "./partition.ts";
 import { isHint, partitionName } from "./partition-name.ts";
 import { ReplicaShell } from "./replica-shell.ts";
 import { SqlLogStore } from "./sql-log-store.ts";
+import { STORAGE_FORMAT } from "./storage-format.ts";
 
 /** What of the catalogue a replica keeps, so that it can wake and lead without asking. */
 export interface Identity {
+  /** STORAGE_FORMAT of the Kedge that wrote the object's storage. */
+  readonly format: number;
   readonly minInsyncReplicas: number;
   readonly segmentBytes: number;
   /** Location hint of each replica's broker: whoever names an object first decides where it is. */
   readonly hints: Readonly<Record<number, string>>;
+  /** Brokers that were fenced when the catalogue was read. */
+  readonly fencedBrokers: readonly number[];
 }
 
 /** The shell, to those who ask only what any replica is asked. */
@@ -74,10 +79,13 @@ export async function readIdentity(
   const topic = (await catalogue.topicsById(clusterId, [topicId], { fresh })).get(topicId);
   const state = topic?.partitions[partition];
   if (topic === undefined || !state?.replicas.includes(brokerId)) return null;
-  const cluster = await catalogue.cluster(clusterId);
+  const cluster = await catalogue.cluster(clusterId, { fresh });
   const hints: Record<number, string> = {};
   for (const broker of cluster?.brokers ?? []) hints[broker.brokerId] = broker.hint;
-  return { identity: { ...configOf(topic), hints }, partition: state };
+  const fenced = cluster?.brokers.filter((broker) => broker.fenced) ?? [];
+  const fencedBrokers = fenced.map((broker) => broker.brokerId);
+  const format = STORAGE_FORMAT;
+  return { identity: { ...configOf(topic), format, hints, fencedBrokers }, partition: state };
 }
 
 function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
@@ -97,7 +105,7 @@ function nothing(message: never): never {
 
 /** A replica, or a machine on top of one, brought to life. */
 export function host<
-  Input,
+  Input extends { readonly kind: string },
   Message extends { readonly kind: string },
   Reply extends CoordinatorReply,
 >(
@@ -135,6 +143,21 @@ export function host<
     }
   };
 
+  /** One for all messages to a follower, which keeps them in order, until it throws. */
+  const stubs = new Map<number, DurableObjectStub<Partition>>();
+  const stubOf = (follower: number): DurableObjectStub<Partition> => {
+    const known = stubs.get(follower);
+    if (known !== undefined) return known;
+    const name = partitionName({ ...address, brokerId: follower });
+    const hint = identity.hints[follower];
+    const stub =
+      hint !== undefined && isHint(hint)
+        ? options.namespace.getByName(name, { locationHint: hint })
+        : options.namespace.getByName(name);
+    stubs.set(follower, stub);
+    return stub;
+  };
+
   const copyTo = async ({
     follower,
     sendId,
@@ -142,14 +165,10 @@ export function host<
   }: ReplicaMessage & { kind: "replicate" }): Promise<ReplicaInput> => {
     let reply: ReplicateReply | null = null;
     try {
-      const name = partitionName({ ...address, brokerId: follower });
-      const hint = identity.hints[follower];
-      const stub =
-        hint !== undefined && isHint(hint)
-          ? options.namespace.getByName(name, { locationHint: hint })
-          : options.namespace.getByName(name);
-      reply = await stub.replicate(request);
+      reply = await stubOf(follower).replicate(request);
     } catch {
+      // A stub that threw may be broken for good.
+      stubs.delete(follower);
       // Not reached, or not answered: the machine tries again.
     }
     return { kind: "replicated", follower, sendId, reply };
@@ -171,8 +190,9 @@ export function host<
   return { store, replica, shell };
 }
 
-function replicaConfig({ minInsyncReplicas, segmentBytes }: Identity): ReplicaConfig {
-  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes };
+function replicaConfig(identity: Identity): ReplicaConfig {
+  const { minInsyncReplicas, segmentBytes, fencedBrokers } = identity;
+  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes, fencedBrokers };
 }
 
 function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {

@@ -3,6 +3,11 @@
  * the clock once, step every input that waits, send the copies for the followers, store the facts in
  * one transaction, and, once that is durable, send the rest and give the replies. What arrives while a
  * write is on its way waits for the next turn, so that under load many inputs share one commit.
+ *
+ * The platform's output gate holds back a reply that was given before a write began until that write
+ * is durable as well. So what only has answers to give gets a turn of its own, and before a turn of
+ * clients' requests the event loop goes round once: those answers leave, and requests that have reached
+ * the object already join the turn.
  */
 import type { ReplyTo } from "../machine/machine.ts";
 import {
@@ -32,8 +37,12 @@ interface Caller<Reply> {
   reject(error: unknown): void;
 }
 
+interface Kinded {
+  readonly kind: string;
+}
+
 /** The type parameters are what a machine on top of a replica knows besides what a replica knows. */
-export class ReplicaShell<Input = never, Message = never, Reply = never> {
+export class ReplicaShell<Input extends Kinded = never, Message = never, Reply = never> {
   readonly #ctx: DurableObjectState;
   readonly #replica: TurnMachine<Input, Message, Reply>;
   readonly #hooks: ReplicaShellHooks<Input, Message>;
@@ -100,7 +109,15 @@ export class ReplicaShell<Input = never, Message = never, Reply = never> {
 
   async #run(): Promise<void> {
     try {
-      while (this.#inputs.length > 0) await this.#turn();
+      while (this.#inputs.length > 0) {
+        let inputs = this.#takeNews();
+        if (inputs.length === 0 && this.#inputs.some(isFromClient)) {
+          await this.#goRound();
+          inputs = this.#takeNews();
+        }
+        if (inputs.length === 0) inputs = this.#inputs.splice(0);
+        if (inputs.length > 0) await this.#turn(inputs);
+      }
     } catch (error) {
       // Memory and storage may disagree now: drop memory, and let the next call rebuild it.
       const wasClosed = this.#closed !== null;
@@ -110,12 +127,22 @@ export class ReplicaShell<Input = never, Message = never, Reply = never> {
     this.#running = false;
   }
 
+  /** What ends somebody's wait and seldom makes a write. */
+  #takeNews(): (Input | ReplicaInput)[] {
+    const news = this.#inputs.filter(isNews);
+    if (news.length > 0) this.#inputs = this.#inputs.filter((input) => !isNews(input));
+    return news;
+  }
+
+  /** Without a write on its way this takes the event loop once round, and no longer. */
+  #goRound(): Promise<void> {
+    return this.#ctx.storage.sync();
+  }
+
   /** Nothing else runs in the object up to the await, and no other turn before its end. */
-  async #turn(): Promise<void> {
+  async #turn(inputs: readonly (Input | ReplicaInput)[]): Promise<void> {
     const now = Date.now();
     const out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply> = noTurnEffects();
-    const inputs = this.#inputs;
-    this.#inputs = [];
     for (const input of inputs) this.#replica.step(now, input, out);
     this.#replica.endTurn(now, out);
     const position = this.#replica.position();
@@ -186,4 +213,14 @@ export class ReplicaShell<Input = never, Message = never, Reply = never> {
     if (this.#timer !== null) clearTimeout(this.#timer.id);
     this.#timer = null;
   }
+}
+
+function isNews({ kind }: Kinded): boolean {
+  return kind === "durable" || kind === "replicated";
+}
+
+const FROM_CLIENTS: ReadonlySet<string> = new Set(["append", "deleteRecords", "group"]);
+
+function isFromClient({ kind }: Kinded): boolean {
+  return FROM_CLIENTS.has(kind);
 }

@@ -40,8 +40,12 @@ const dialled = remembered((origin): Advertised => {
   return () => address;
 });
 
-/** Which of its ports the gateway was dialled on. */
-export function dialledBroker(request: Request): number | null {
+/**
+ * The broker that a client addresses: the gateway names the one whose port was dialled, a client over
+ * HTTP does the same with `x-kedge-broker: 2`. Only reading near the reader depends on it (KIP-392);
+ * null: none was named, and whatever replica serves best is read on the spot.
+ */
+export function addressedBroker(request: Request): number | null {
   const given = request.headers.get("x-kedge-broker");
   return given !== null && /^\d{1,9}$/.test(given) ? Number(given) : null;
 }

@@ -7,7 +7,6 @@ import type {
   PartitionsPort,
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
-import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
 import { GROUP_CONFIG_DEFAULT } from "../../src/group/config.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
@@ -69,8 +68,7 @@ export const BROKER_CONFIG: BrokerConfig = {
   numPartitions: 1,
   defaultReplicationFactor: 1,
   autoCreateTopicsEnable: true,
-  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
-  logMessageTimestampType: "CreateTime",
+  static: {},
   offsetsTopicPartitions: 50,
   offsetsTopicReplicationFactor: 3,
   group: GROUP_CONFIG_DEFAULT,

@@ -1,6 +1,8 @@
 /** The whole HTTP side in this process: the front door and the handlers over memory. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
+import type { Point } from "../../src/cluster/nearest.ts";
 import { Prng } from "../../src/lib/prng.ts";
+import { addressedBroker } from "../../src/router/advertised.ts";
 import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
@@ -12,6 +14,8 @@ import { MemoryPartitions } from "./memory-partitions.ts";
 export interface RestWorldOptions {
   readonly vars?: FrontDoorVars;
   readonly config?: Partial<BrokerConfig>;
+  /** Where requests come from, as the platform says. */
+  readonly reader?: Point | null;
 }
 
 export interface Answer<T = unknown> {
@@ -35,6 +39,7 @@ export class RestWorld {
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
   readonly groups: MemoryGroups;
+  readonly #reader: Point | null;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
   readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
@@ -47,6 +52,7 @@ export class RestWorld {
     this.#vars = options.vars ?? { KEDGE_OPEN: "loopback" };
     this.#config = { ...BROKER_CONFIG, ...options.config };
     this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
+    this.#reader = options.reader ?? null;
   }
 
   #contextOf(
@@ -56,7 +62,8 @@ export class RestWorld {
   ): RequestContextBase {
     this.principal = principal;
     const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
-    return { ...this.context(principal), waitUntil, signal: request.signal };
+    const brokerId = addressedBroker(request);
+    return { ...this.context(principal), brokerId, waitUntil, signal: request.signal };
   }
 
   /** What handlers are given when nobody's request is behind a call. */
@@ -65,11 +72,13 @@ export class RestWorld {
       clusterId: "kedge",
       principal,
       brokerId: null,
+      reader: this.#reader,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),
-      // The world's clock stands still but for this.
+      // The world's clock stands still but for this; what can be done without it comes first.
       sleep: async (ms) => {
+        await new Promise((resolve) => setImmediate(resolve));
         this.nowMs += ms;
       },
       config: this.#config,
@@ -116,12 +125,18 @@ export class RestWorld {
     return this.request<T>("GET", path, { headers });
   }
 
-  async createTopic(name: string, partitions = 1, configs: Record<string, string> = {}) {
+  async createTopic(
+    name: string,
+    partitions = 1,
+    configs: Record<string, string> = {},
+    replicas = 1,
+  ) {
     const { status, text } = await this.request("POST", "/v3/clusters/kedge/topics", {
       type: "application/json",
       body: {
         topic_name: name,
         partitions_count: partitions,
+        replication_factor: replicas,
         configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
       },
     });

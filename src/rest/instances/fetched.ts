@@ -113,7 +113,8 @@ class Pages {
     const maxRecords = this.#options.maxRecords - this.#count;
     const offset = this.#offsets.get(keyOf(place));
     if (maxBytes <= 0 || maxRecords <= 0 || offset === undefined) return;
-    const options = { ...this.#options, ...place, start: { offset }, maxBytes, maxRecords };
+    const bounds = { start: { offset }, maxBytes, maxRecords, readFrom: "leader" as const };
+    const options = { ...this.#options, ...place, ...bounds };
     const writer = new PageWriter(options, offset);
     try {
       writer.addBatches(records, aborted);

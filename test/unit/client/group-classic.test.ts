@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CommitFailedError, ErrorCode, KafkaError } from "../../../src/client/errors.ts";
+import { offsetCommitApi } from "../../../src/protocol/api/08-offset-commit.ts";
 import { joinGroupApi } from "../../../src/protocol/api/11-join-group.ts";
 import { GroupWorld } from "./group-world.ts";
 
@@ -170,6 +171,25 @@ describe("rebalancing", () => {
     expect(sorted(all)).toEqual(sorted(values));
     await world.stopAll();
   });
+
+  it.each(["range", "cooperative-sticky"])(
+    "CONS8 by %s, nothing is given while what is to be given up is being committed",
+    async (strategy) => {
+      const config = { "partition.assignment.strategy": strategy };
+      world.broker.meddle = ({ api }) => (api === offsetCommitApi ? { delayMs: 700 } : undefined);
+      const a = world.reader(config).subscribe().start();
+      const values = await world.appendFor("t", 3000);
+      world.reader(config).subscribe().start();
+      values.push(...(await world.appendFor("t", 12_000)));
+      world.reader(config).subscribe().start();
+      values.push(...(await world.appendFor("t", 12_000)));
+      await world.clock.run(a.close());
+      values.push(...(await world.appendFor("t", 12_000)));
+      await world.clock.advance(10_000);
+      expect(sorted(world.readers.flatMap((one) => one.values))).toEqual(sorted(values));
+      await world.stopAll();
+    },
+  );
 
   it("a listener that commits is in the old generation still", async () => {
     world.append("t", 9);

@@ -19,13 +19,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   catalogue: ["lib", "protocol", "cluster", "broker/ports.ts", "broker/context.ts"],
   objects: [
     ...["lib", "machine", "protocol", "log", "replication", "group", "cluster"],
-    ...["broker/ports.ts", "catalogue", "env.ts"],
+    ...["broker/ports.ts", "broker/context.ts", "catalogue", "env.ts"],
     // A consumer instance is a client of the broker, as REST is.
-    ...["broker/context.ts", "rest/instances", "rest/limits.ts", "rest/random-id.ts"],
+    ...["rest/instances", "rest/limits.ts", "rest/random-id.ts"],
   ],
   rest: ["lib", "protocol", "cluster", "broker"],
   router: [...["lib", "protocol", "cluster", "rest", "broker", "catalogue", "objects", "env.ts"]],
-  "env.ts": ["broker/context.ts", "group/config.ts", "objects"],
+  "env.ts": ["broker/context.ts", "cluster", "group/config.ts", "lib", "objects"],
   "index.ts": ["router", "objects"],
   client: ["lib", "protocol"],
   cli: ["client", "gateway", "lib", "protocol"],
