@@ -227,6 +227,7 @@ class SimService {
     const { world, history, d1, brokers } = this.#service;
     const fromMs = world.nowMs;
     for (const broker of brokers) if (d1.isFenced(broker)) this.#nemesis.unfence(broker);
+    if (untouched) this.#nemesis.completeMoves(fromMs + SERVICE_CONVERGE_MS);
     const isSettled = (): boolean => this.#unsettled(untouched) === null;
     if (await this.#until(SERVICE_CONVERGE_MS, isSettled)) {
       this.#convergedAfterMs = Math.max(this.#convergedAfterMs, world.nowMs - fromMs);
