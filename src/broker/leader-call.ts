@@ -3,7 +3,7 @@
  * asked again, inside the request, so that a client sees a slow answer and not a failed one.
  */
 import { ErrorCode } from "../protocol/errors.ts";
-import { inBackground, type RequestContext } from "./context.ts";
+import { inBackground, logEntry, type RequestContext } from "./context.ts";
 import { proposeElection } from "./elections.ts";
 import {
   isStale,
@@ -45,6 +45,7 @@ export async function askLeader<T extends { readonly errorCode: number }>(
   let { leader } = call;
   if (isUnknown(leader)) return leader;
   let failures = 0;
+  let logged = false;
   for (let pause = PAUSE_MS_MIN; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
     let answer: T | number;
     if (typeof leader === "number") {
@@ -55,6 +56,8 @@ export async function askLeader<T extends { readonly errorCode: number }>(
         failures = 0;
       } catch (error) {
         answer = transportError(error);
+        if (!logged) logFailure(ctx, leader, error);
+        logged = true;
         // The platform itself is overloaded, and asks not to be tried again at once.
         if (answer === ErrorCode.THROTTLING_QUOTA_EXCEEDED) return answer;
         if (++failures >= FAILURES_BEFORE_ELECTION) {
@@ -77,6 +80,18 @@ export async function askLeader<T extends { readonly errorCode: number }>(
     if (isUnknown(leader)) return leader;
     if (!hasMoved(before, leader)) await ctx.sleep(pause);
   }
+}
+
+/** What the client is answered, a timeout, says nothing of what went wrong. */
+function logFailure(ctx: RequestContext, { topic, state }: Leader, error: unknown): void {
+  const { partition, leader: brokerId } = state;
+  logEntry(ctx, {
+    level: "warn",
+    message: `the leader of ${topic.name}-${partition} on broker ${brokerId} did not answer`,
+    object: `${ctx.clusterId}/${topic.topicId}/${partition}/${brokerId}`,
+    clientId: ctx.clientId,
+    error: error instanceof Error ? error.message : String(error),
+  });
 }
 
 /** A topic or partition that the catalogue does not have will not appear by waiting. */

@@ -25,6 +25,8 @@ export interface RequestOptions {
   /** Use no later version than this. */
   readonly maxVersion?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The broker that it is for, where that matters. */
+  readonly brokerId?: number | undefined;
 }
 
 /** Requests and responses as values: framing, versions, correlation ids and timeouts are done here. */
@@ -174,7 +176,10 @@ export class BrokerClient {
       });
     });
     try {
-      return await Promise.race([this.#transport.send(frame, abort.signal), timedOut]);
+      return await Promise.race([
+        this.#transport.send(frame, abort.signal, options.brokerId),
+        timedOut,
+      ]);
     } catch (error) {
       if (error instanceof KafkaError) throw error;
       const reason = error instanceof Error ? error.message : String(error);

@@ -7,8 +7,10 @@ import type { BrokerClient } from "./broker-client.ts";
 import { CompletedFetch, type FetchedRecord } from "./completed-fetch.ts";
 import type { ConsumerSettings } from "./consumer-config.ts";
 import { ErrorCode, errorMessage, KafkaError, OffsetOutOfRangeError } from "./errors.ts";
-import { listOffsets, type OffsetAnswer } from "./list-offsets.ts";
+import { listOffsets, type OffsetAnswer, type OffsetSpec } from "./list-offsets.ts";
 import type { Metadata } from "./metadata.ts";
+import { PreferredReplicas } from "./preferred-replicas.ts";
+import type { ResetStrategy } from "./reset-strategy.ts";
 
 type FetchedPartition = FetchResponse["responses"][number]["partitions"][number];
 
@@ -42,8 +44,8 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Looks up positions and fetches: one request per leader at a time, for all its partitions whose
- * records are used up. Works in steps, like the Sender.
+ * Looks up positions and fetches: one request per broker at a time, for all partitions that are read
+ * there (from the leader, or from a replica near by) and whose records are used up. Works in steps, like the Sender.
  */
 export class Fetcher {
   readonly #client: BrokerClient;
@@ -52,7 +54,8 @@ export class Fetcher {
   readonly #settings: ConsumerSettings;
   readonly #hooks: FetcherHooks;
   readonly #abort = new AbortController();
-  /** Leaders that owe an answer. */
+  readonly #preferred: PreferredReplicas;
+  /** Brokers that owe an answer. */
   readonly #busy = new Set<number>();
   #resetting = false;
 
@@ -68,6 +71,7 @@ export class Fetcher {
     this.#assignment = assignment;
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#preferred = new PreferredReplicas(settings["metadata.max.age.ms"]);
   }
 
   close(): void {
@@ -158,7 +162,7 @@ export class Fetcher {
     let wakeAt = NEVER;
     const due: Asked[] = [];
     for (const assigned of this.#assignment.partitions) {
-      if (assigned.position !== null) continue;
+      if (assigned.position !== null || assigned.awaitsCommitted) continue;
       if (assigned.resetTo === "none") {
         assigned.error ??= new OffsetOutOfRangeError(
           assigned.topic,
@@ -181,7 +185,7 @@ export class Fetcher {
     const queries = due.map(({ assigned: { topic, partition, resetTo } }) => ({
       topic,
       partition,
-      spec: resetTo === "earliest" ? ("earliest" as const) : ("latest" as const),
+      spec: specOf(resetTo, this.#client.clock.now()),
     }));
     let answers: readonly OffsetAnswer[] | null = null;
     let failure: unknown = null;
@@ -198,7 +202,10 @@ export class Fetcher {
       if (assigned.version !== version) return;
       const answer = answers?.[i];
       const error = answer === undefined ? failure : answer.error;
-      if (answer?.result) {
+      if (answer?.result && answer.result.offset < 0) {
+        // No record is that young: what comes next is.
+        this.#assignment.reset(assigned, "latest");
+      } else if (answer?.result) {
         assigned.position = answer.result.offset;
         assigned.failures = 0;
       } else {
@@ -223,7 +230,7 @@ export class Fetcher {
 
   #fetch(now: number): number {
     let wakeAt = NEVER;
-    const byLeader = new Map<number, Asked[]>();
+    const byNode = new Map<number, Asked[]>();
     for (const assigned of this.#assignment.partitions) {
       const { topic, partition, position, version } = assigned;
       if (position === null || assigned.paused || assigned.fetched !== null) continue;
@@ -233,32 +240,38 @@ export class Fetcher {
       }
       const leader = this.#metadata.leader(topic, partition);
       if (leader < 0) this.#metadata.want(topic);
-      if (leader < 0 || this.#busy.has(leader)) continue;
-      const asked = byLeader.get(leader) ?? [];
+      const node = this.#preferred.nodeFor(assigned, leader, now);
+      if (node < 0 || this.#busy.has(node)) continue;
+      const asked = byNode.get(node) ?? [];
       asked.push({ assigned, version, offset: position });
-      byLeader.set(leader, asked);
+      byNode.set(node, asked);
     }
-    for (const [leader, asked] of byLeader) void this.#ask(leader, asked);
+    for (const [node, asked] of byNode) void this.#ask(node, asked);
     return wakeAt;
   }
 
-  async #ask(leader: number, asked: readonly Asked[]): Promise<void> {
-    this.#busy.add(leader);
+  async #ask(node: number, asked: readonly Asked[]): Promise<void> {
+    this.#busy.add(node);
     try {
-      this.#take(asked, await this.#exchange(asked));
+      this.#take(asked, await this.#exchange(node, asked));
     } catch (error) {
       for (const { assigned, version } of asked) {
+        this.#preferred.forget(assigned);
         if (assigned.version !== version) continue;
         this.#setBack(assigned, error);
         this.#metadata.want(assigned.topic);
       }
     }
-    this.#busy.delete(leader);
+    this.#busy.delete(node);
     this.#hooks.changed();
   }
 
-  async #exchange(asked: readonly Asked[]): Promise<ReadonlyMap<string, FetchedPartition>> {
+  async #exchange(
+    node: number,
+    asked: readonly Asked[],
+  ): Promise<ReadonlyMap<string, FetchedPartition>> {
     const settings = this.#settings;
+    const rackId = settings["client.rack"];
     const byTopic = Map.groupBy(asked, ({ assigned }) => assigned.topic);
     const ids = new Map(
       [...byTopic.keys()].map((topic) => [topic, this.#metadata.peek(topic)?.topicId ?? ZERO_UUID]),
@@ -282,13 +295,15 @@ export class Fetcher {
         })),
       })),
       forgottenTopicsData: [],
-      rackId: "",
+      rackId,
     };
     const maxVersion = withoutId ? FETCH_BY_ID_VERSION - 1 : fetchApi.versions[1];
     const version = await this.#client.version(fetchApi, maxVersion);
     const response = await this.#client.requestAt(fetchApi, version, body, {
       timeoutMs: settings["request.timeout.ms"] + settings["fetch.max.wait.ms"],
       signal: this.#abort.signal,
+      // Only who says where it is can be sent from one broker to another.
+      brokerId: rackId === "" ? undefined : node,
     });
     if (response.errorCode !== ErrorCode.NONE) throw new KafkaError(response.errorCode);
     const names = new Map([...ids].map(([topic, id]) => [id, topic]));
@@ -319,6 +334,10 @@ export class Fetcher {
     assigned.failures = 0;
     assigned.highWatermark = answer.highWatermark;
     assigned.lastStableOffset = answer.lastStableOffset;
+    const { preferredReadReplica } = answer;
+    if (preferredReadReplica >= 0) {
+      this.#preferred.prefer(assigned, preferredReadReplica, this.#client.clock.now());
+    }
     if (answer.records === null || answer.records.length === 0) return;
     assigned.fetched = new CompletedFetch(
       assigned,
@@ -331,7 +350,10 @@ export class Fetcher {
 
   #takeError(assigned: AssignedPartition, offset: number, code: number): void {
     const { topic, partition } = assigned;
+    const wasNear = this.#preferred.forget(assigned);
     if (code === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      // Only the leader can tell: it is asked at once.
+      if (wasNear) return;
       if (this.#settings["auto.offset.reset"] !== "none") {
         this.#assignment.reset(assigned);
         return;
@@ -362,6 +384,11 @@ export class Fetcher {
       this.#client.clock.now() +
       backoffMs(this.#client.backoff, assigned.failures, this.#client.random);
   }
+}
+
+function specOf(resetTo: ResetStrategy, now: number): OffsetSpec {
+  if (typeof resetTo === "object") return { timestamp: Math.max(0, now - resetTo.byDurationMs) };
+  return resetTo === "earliest" ? "earliest" : "latest";
 }
 
 /** An error in the middle of a partition, with how many records came before it. */

@@ -6,12 +6,15 @@ export type FetchFunction = (url: string, init: RequestInit) => Promise<Response
 export interface Transport {
   /**
    * @param frame a request with its 4-byte size prefix; not to be changed or kept
+   * @param brokerId the broker that it is for, where that matters: all share one address
    * @returns the response with its prefix, or null when the server has none to give (acks=0)
    * @throws TransportError; anything else counts as a broken connection
    */
-  send(frame: Uint8Array, signal: AbortSignal): Promise<Uint8Array | null>;
+  send(frame: Uint8Array, signal: AbortSignal, brokerId?: number): Promise<Uint8Array | null>;
 }
 
+/** As the gateway says it (router/advertised.ts). */
+const BROKER_HEADER = "x-kedge-broker";
 const CONTENT_TYPE = "application/vnd.kafka.protocol";
 /** So much of an error's text is worth repeating. */
 const REASON_CHARS_MAX = 300;
@@ -38,14 +41,21 @@ export class HttpTransport implements Transport {
     this.#headers = { ...options.headers, "content-type": CONTENT_TYPE };
   }
 
-  async send(frame: Uint8Array, signal: AbortSignal): Promise<Uint8Array | null> {
+  async send(
+    frame: Uint8Array,
+    signal: AbortSignal,
+    brokerId?: number,
+  ): Promise<Uint8Array | null> {
     const turn = this.#current;
     const url = this.#urls[turn % this.#urls.length] as string;
     let response: Response;
     try {
       response = await this.#fetch(url, {
         method: "POST",
-        headers: this.#headers,
+        headers:
+          brokerId === undefined
+            ? this.#headers
+            : { ...this.#headers, [BROKER_HEADER]: String(brokerId) },
         body: frame as Uint8Array<ArrayBuffer>,
         signal,
       });

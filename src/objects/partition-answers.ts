@@ -12,6 +12,15 @@ export const REFUSED_APPEND: AppendResult = {
   logStartOffset: -1,
 };
 
+/** The object is there, its storage is not to be used. */
+export function unusableAppend(problem: string): AppendResult {
+  return {
+    ...REFUSED_APPEND,
+    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+    errorMessage: problem,
+  };
+}
+
 /** The replica was taken away under a batch that may be written, and may be on others. */
 export const LOST_APPEND: AppendResult = {
   ...REFUSED_APPEND,

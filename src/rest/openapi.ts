@@ -22,6 +22,18 @@ const OTHER_PATHS: Json = {
       description:
         "With the 4-byte size prefix, or without: the answer is then without too. 204 answers a " +
         "Produce with acks=0. What makes Kafka close a connection is 400, with the reason as text.",
+      parameters: [
+        {
+          name: "x-kedge-broker",
+          in: "header",
+          required: false,
+          description:
+            "The broker that the request is for, where that matters: a Fetch with a rack_id that " +
+            "another broker's replica is nearer to is answered with that broker as " +
+            "preferred_read_replica (KIP-392). Without the header the replica is read on the spot.",
+          schema: { type: "integer" },
+        },
+      ],
       requestBody: {
         required: true,
         content: {

@@ -31,6 +31,8 @@ export interface ReadOptions {
   readonly maxBytes: number;
   readonly maxRecords: number;
   readonly readCommitted: boolean;
+  /** The replica nearest to the reader, or the leader, which has every acknowledged record. */
+  readonly readFrom: "nearest" | "leader";
   readonly keyFormat: Format;
   readonly valueFormat: Format;
   readonly headerFormat: Format;
@@ -42,8 +44,11 @@ export interface Page {
   readonly count: number;
   /** Where the next read goes on: past what was shown, and past what nobody may see. */
   readonly nextOffset: number;
+  /** As the replica that was read knows it. */
   readonly highWatermark: number;
   readonly logStartOffset: number;
+  /** The broker of that replica. */
+  readonly readFrom: number;
 }
 
 /**
@@ -64,7 +69,8 @@ export async function readRecords(ctx: RequestContextBase, options: ReadOptions)
     rackId: "",
   };
   // By name (before version 13), so that the handler finds a topic that was made anew.
-  const response = await call(ctx, fetchApi, request, { version: 12 });
+  const reading = { ...ctx, brokerId: null, readNearest: options.readFrom === "nearest" };
+  const response = await call(reading, fetchApi, request, { version: 12 });
   const answer = response.responses[0]?.partitions[0];
   const errorCode = response.errorCode || (answer?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR);
   if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE)
@@ -72,8 +78,10 @@ export async function readRecords(ctx: RequestContextBase, options: ReadOptions)
   if (answer === undefined || errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode);
   const page = new PageWriter(options, fetchOffset);
   if (answer.records !== null) page.addBatches(answer.records, answer.abortedTransactions);
-  const { highWatermark, logStartOffset } = answer;
-  return { ...page.finish(), highWatermark, logStartOffset };
+  const { highWatermark, logStartOffset, preferredReadReplica: readFrom } = answer;
+  const finished = page.finish();
+  ctx.answerBytes?.keep(finished.text.length);
+  return { ...finished, highWatermark, logStartOffset, readFrom };
 }
 
 async function startOffset(
@@ -100,7 +108,7 @@ async function outOfRange(
 }
 
 /** Collects records as JSON text until one of the bounds is met. */
-class PageWriter {
+export class PageWriter {
   private readonly options: ReadOptions;
   private readonly items: string[] = [];
   private readonly topicJson: string;
@@ -124,9 +132,9 @@ class PageWriter {
     }
   }
 
-  finish(): { text: string; count: number; nextOffset: number } {
-    const { items, nextOffset } = this;
-    return { text: `[${items.join(",")}]`, count: items.length, nextOffset };
+  finish(): { text: string; count: number; nextOffset: number; bytes: number } {
+    const { items, nextOffset, bytes } = this;
+    return { text: `[${items.join(",")}]`, count: items.length, nextOffset, bytes };
   }
 
   /** False when the page is full. */

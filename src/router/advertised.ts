@@ -40,8 +40,25 @@ const dialled = remembered((origin): Advertised => {
   return () => address;
 });
 
-/** Which of its ports the gateway was dialled on. */
-export function dialledBroker(request: Request): number | null {
+/**
+ * The broker that a client addresses: the gateway names the one whose port was dialled, a client over
+ * HTTP does the same with `x-kedge-broker: 2`. Only reading near the reader depends on it (KIP-392);
+ * null: none was named, and whatever replica serves best is read on the spot.
+ */
+export function addressedBroker(request: Request): number | null {
   const given = request.headers.get("x-kedge-broker");
   return given !== null && /^\d{1,9}$/.test(given) ? Number(given) : null;
+}
+
+/** An IP address as text, a zone at its end perhaps. */
+const ADDRESS = /^[0-9a-zA-Z.:%]{2,64}$/;
+
+/**
+ * The client's address as Kafka shows a group's members, "/192.0.2.1": the gateway's peer, or ours as
+ * the platform names it; "" when neither is known. It is shown and nothing else.
+ */
+export function clientHostOf(request: Request): string {
+  const { headers } = request;
+  const address = headers.get("x-kedge-client") ?? headers.get("cf-connecting-ip") ?? "";
+  return ADDRESS.test(address) ? `/${address}` : "";
 }

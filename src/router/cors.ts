@@ -9,9 +9,11 @@
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS =
-  "authorization, content-type, accept, kedge-producer-id, kedge-producer-epoch, kedge-sequence";
+  "authorization, content-type, accept, x-kedge-broker, kedge-producer-id, kedge-producer-epoch, " +
+  "kedge-sequence";
 const EXPOSED_HEADERS =
-  "kedge-next-offset, kedge-high-watermark, kedge-log-start-offset, location, retry-after";
+  "kedge-next-offset, kedge-high-watermark, kedge-log-start-offset, kedge-read-from, location, " +
+  "retry-after";
 const PREFLIGHT_SECONDS = "86400";
 
 export class CorsPolicy {

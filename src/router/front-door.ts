@@ -7,6 +7,7 @@ import { logEntry } from "../broker/context.ts";
 import type { PartitionerName } from "../protocol/partitioner.ts";
 import { isPartitionerName, PARTITIONER_NAMES } from "../protocol/partitioner.ts";
 import { createRestApp } from "../rest/app.ts";
+import type { InstancesPort } from "../rest/instances/types.ts";
 import { errorResponse } from "../rest/respond.ts";
 import { RestError } from "../rest/rest-error.ts";
 import type { AuthVars } from "./auth.ts";
@@ -20,6 +21,7 @@ import {
 } from "./cors.ts";
 import { handleKafka, textResponse } from "./kafka.ts";
 import { pathOf, remembered } from "./url.ts";
+import { whenSent } from "./when-sent.ts";
 
 export interface FrontDoorVars extends AuthVars {
   readonly KEDGE_CORS_ORIGINS?: string;
@@ -42,6 +44,7 @@ export interface FrontDoor<E> {
 
 export function createFrontDoor<E extends FrontDoorVars>(
   contextOf: ContextFactory<E>,
+  instancesOf: (env: E) => InstancesPort,
 ): FrontDoor<E> {
   const rest = createRestApp((message, error, kafka) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -57,9 +60,11 @@ export function createFrontDoor<E extends FrontDoorVars>(
     const verdict = authenticate(env, request);
     if (!verdict.ok) return refusal(verdict.status, verdict.reason, isKafka);
     const kafka = contextOf(env, request, execution, verdict.principal);
-    if (isKafka) return handleKafka(kafka, request);
-    const partitioner = partitionerOf(env.KEDGE_PARTITIONER ?? "");
-    return rest.fetch(request, { kafka, partitioner });
+    return holding(kafka, async () => {
+      if (isKafka) return handleKafka(kafka, request);
+      const partitioner = partitionerOf(env.KEDGE_PARTITIONER ?? "");
+      return rest.fetch(request, { kafka, partitioner, instances: instancesOf(env) });
+    });
   }
 
   return {
@@ -78,6 +83,26 @@ export function createFrontDoor<E extends FrontDoorVars>(
       }
     },
   };
+}
+
+/** Answers smaller than this are not followed until they are sent: they fit the sockets' buffers. */
+const FOLLOWED_BYTES_MIN = 64 * 1024;
+
+/** Gives back what the request held of the isolate's bytes for fetch answers, once that is free. */
+async function holding(
+  { answerBytes, signal }: RequestContextBase,
+  answer: () => Promise<Response>,
+): Promise<Response> {
+  if (answerBytes === undefined) return answer();
+  let followed = false;
+  try {
+    const response = await answer();
+    if (answerBytes.bytes < FOLLOWED_BYTES_MIN || signal?.aborted === true) return response;
+    followed = true;
+    return whenSent(response, () => answerBytes.keep(0));
+  } finally {
+    if (!followed) answerBytes.keep(0);
+  }
 }
 
 function parsePartitioner(text: string): PartitionerName {

@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { fetchApi } from "../../src/protocol/api/01-fetch.ts";
+import { encodeRequestFrame } from "../../src/protocol/frame.ts";
 import {
   answers,
   discard,
@@ -13,6 +16,9 @@ import {
   temporaryFolder,
   until,
 } from "./service.ts";
+
+/** How long requests of Kafka clients may take to finish (src/cli/commands/serve.ts). */
+const GRACE_MS = 1_000;
 
 let services: Service[] = [];
 
@@ -34,6 +40,27 @@ describe("kedge serve", () => {
     expect((await kedge(service, ["topics", "--list"])).code).toBe(0);
     expect(service.output()).toContain("open to this machine only");
     expect(await service.stop("SIGTERM")).toBe(0);
+    expect(await answers(service.url)).toBe(false);
+  });
+
+  test("clients that wait for records, or hang, keep it no longer than its grace and a second", async () => {
+    const service = await start();
+    await kedge(service, ["topics", "--create", "--topic", "quiet"]);
+    const sockets = Array.from({ length: 20 }, () => parkedFetch(service, "quiet"));
+    // One that does not close its side when the service closes its own.
+    sockets.push(connect({ port: service.kafkaPort, host: "127.0.0.1", allowHalfOpen: true }));
+    for (const socket of sockets) socket.on("error", () => {});
+    const url = `${service.url}/topics/quiet/partitions/0/records?timeout=60000`;
+    const polls = Array.from({ length: 20 }, () => fetch(url).catch(() => null));
+    // All of them are under way once a later one of each kind was served.
+    await fetch(`${service.url}/topics/quiet/partitions/0/records?timeout=100`);
+    await until(() => sockets.every((socket) => !socket.connecting), "the clients are connected");
+    const before = performance.now();
+    expect(await service.stop("SIGTERM")).toBe(0);
+    expect(performance.now() - before).toBeLessThan(GRACE_MS + 1_000);
+    await Promise.all(polls);
+    for (const socket of sockets) socket.destroy();
+    expect(existsSync(join(service.dataFolder, "serve.pid"))).toBe(false);
     expect(await answers(service.url)).toBe(false);
   });
 
@@ -139,6 +166,18 @@ describe("kedge serve", () => {
     expect(wrong.code).toBe(1);
   });
 });
+
+/** A Kafka client whose fetch waits for a minute. */
+function parkedFetch(service: Service, topic: string): Socket {
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 }];
+  const frame = encodeRequestFrame(fetchApi, 12, 1, "parked", {
+    ...{ maxWaitMs: 60_000, minBytes: 1, maxBytes: 1_000_000, isolationLevel: 0 },
+    ...{ sessionId: 0, sessionEpoch: -1, rackId: "", topics: [{ topic, partitions }] },
+  });
+  const socket = connect({ port: service.kafkaPort, host: "127.0.0.1" });
+  socket.write(frame);
+  return socket;
+}
 
 function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((task) =>

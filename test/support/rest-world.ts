@@ -1,15 +1,21 @@
 /** The whole HTTP side in this process: the front door and the handlers over memory. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
+import type { Point } from "../../src/cluster/nearest.ts";
 import { Prng } from "../../src/lib/prng.ts";
+import { addressedBroker } from "../../src/router/advertised.ts";
 import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { MemoryGroups } from "./memory-groups.ts";
+import { MemoryInstances } from "./memory-instances.ts";
 import { MemoryPartitions } from "./memory-partitions.ts";
 
 export interface RestWorldOptions {
   readonly vars?: FrontDoorVars;
   readonly config?: Partial<BrokerConfig>;
+  /** Where requests come from, as the platform says. */
+  readonly reader?: Point | null;
 }
 
 export interface Answer<T = unknown> {
@@ -32,38 +38,54 @@ export class RestWorld {
   principal = "";
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
+  readonly groups: MemoryGroups;
+  readonly #reader: Point | null;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
-  readonly #door = createFrontDoor<FrontDoorVars>((_env, request, execution, principal) =>
-    this.#context(request, execution, principal),
+  readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
+  readonly #door = createFrontDoor<FrontDoorVars>(
+    (_env, request, execution, principal) => this.#contextOf(request, execution, principal),
+    () => this.instances,
   );
 
   constructor(options: RestWorldOptions = {}) {
     this.#vars = options.vars ?? { KEDGE_OPEN: "loopback" };
     this.#config = { ...BROKER_CONFIG, ...options.config };
+    this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
+    this.#reader = options.reader ?? null;
   }
 
-  #context(
+  #contextOf(
     request: Request,
     execution: Pick<ExecutionContext, "waitUntil">,
     principal: string,
   ): RequestContextBase {
     this.principal = principal;
+    const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
+    const brokerId = addressedBroker(request);
+    return { ...this.context(principal), brokerId, waitUntil, signal: request.signal };
+  }
+
+  /** What handlers are given when nobody's request is behind a call. */
+  context(principal = "User:ANONYMOUS"): RequestContextBase {
     return {
       clusterId: "kedge",
       principal,
       brokerId: null,
+      reader: this.#reader,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),
-      // The world's clock stands still but for this.
+      // The world's clock stands still but for this; what can be done without it comes first.
       sleep: async (ms) => {
+        await new Promise((resolve) => setImmediate(resolve));
         this.nowMs += ms;
       },
       config: this.#config,
-      ports: { catalogue: this.catalogue, partitions: this.partitions },
-      waitUntil: (promise) => execution.waitUntil(promise),
-      signal: request.signal,
+      ports: { catalogue: this.catalogue, partitions: this.partitions, groups: this.groups },
+      waitUntil: (promise) => {
+        this.#background.push(promise);
+      },
       log: (entry) => {
         this.logs.push(entry);
       },
@@ -103,12 +125,18 @@ export class RestWorld {
     return this.request<T>("GET", path, { headers });
   }
 
-  async createTopic(name: string, partitions = 1, configs: Record<string, string> = {}) {
+  async createTopic(
+    name: string,
+    partitions = 1,
+    configs: Record<string, string> = {},
+    replicas = 1,
+  ) {
     const { status, text } = await this.request("POST", "/v3/clusters/kedge/topics", {
       type: "application/json",
       body: {
         topic_name: name,
         partitions_count: partitions,
+        replication_factor: replicas,
         configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
       },
     });

@@ -18,6 +18,10 @@ interface ServeOptions {
 
 /** The gateway listens here whatever --host says: whoever reaches it needs no key. */
 const KAFKA_HOST = "127.0.0.1";
+/** Requests of Kafka clients that are under way when the service is stopped may finish for so long. */
+const STOP_GRACE_MS = 1_000;
+/** Whatever is not closed then, after so much more, ends with this process. */
+const STOP_CLOSING_MS = 500;
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -39,7 +43,7 @@ async function serve(options: ServeOptions): Promise<void> {
   let runtime: Runtime | null = null;
   let gateway: Gateway | null = null;
   const stop = async (): Promise<void> => {
-    await gateway?.stop();
+    await gateway?.stop(STOP_GRACE_MS);
     await runtime?.stop();
     giveBack();
   };
@@ -67,7 +71,7 @@ async function serve(options: ServeOptions): Promise<void> {
     await stop();
     throw error;
   }
-  stopOnSignals(stop);
+  stopOnSignals(stop, giveBack);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   console.log(greeting(runtime.url, gateway.address, dataFolder, "KEDGE_OPEN" in vars, seconds));
 }
@@ -117,12 +121,19 @@ function workerVars(host: string): Record<string, string> {
  * Stops in order on SIGINT, SIGTERM and SIGHUP; a second signal ends at once. When the launcher (npm,
  * or the older Node that handed over) was killed outright nobody would ever send a signal, so its
  * end counts as one.
+ *
+ * Stopping has an end: connections may hang, and a workerd that held gigabytes takes its time to go.
+ * What is acknowledged is on the disk, and workerd ends with this process (leash.ts).
  */
-function stopOnSignals(stop: () => Promise<void>): void {
+function stopOnSignals(stop: () => Promise<void>, giveBack: () => void): void {
   let stopping = false;
   const onSignal = (): void => {
     if (stopping) process.exit(130);
     stopping = true;
+    setTimeout(() => {
+      giveBack();
+      process.exit(0);
+    }, STOP_GRACE_MS + STOP_CLOSING_MS);
     stop().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -24,7 +24,10 @@ recordRoutes.on(
       "Accept picks how keys and values are shown; base64 when it does not say. A record that is " +
       "not of that format ends the page before it; when it is the first, the answer is 406 (40601) " +
       "and says from which offset to go on. Records of an aborted transaction are left out under " +
-      "read_committed.",
+      "read_committed. A topic with replicas in several regions is read in the one nearest to the " +
+      "reader: up to what that replica knows to be committed, which is a moment behind the leader, " +
+      "and from the leader when it cannot serve the offset. read_from=leader shows every " +
+      "acknowledged record at once.",
     query: schemas.recordsQuery,
     responses: {
       200: {
@@ -36,6 +39,7 @@ recordRoutes.on(
           "kedge-next-offset": "Where the next read goes on.",
           "kedge-high-watermark": "One past the last record that readers may see.",
           "kedge-log-start-offset": "The first offset that is still there.",
+          "kedge-read-from": "The broker (region) whose replica was read.",
         },
       },
       400: { description: "40002: a parameter is wrong, or the offset is out of range." },
@@ -59,6 +63,7 @@ recordRoutes.on(
       maxBytes: Math.min(query.max_bytes, READ_BYTES_MAX),
       maxRecords: query.max_records,
       readCommitted: query.isolation === "read_committed",
+      readFrom: query.read_from,
       keyFormat: query.key_format ?? format,
       valueFormat,
       headerFormat: query.header_format ?? (valueFormat === "string" ? "string" : "binary"),
@@ -67,6 +72,7 @@ recordRoutes.on(
       "kedge-next-offset": String(page.nextOffset),
       "kedge-high-watermark": String(page.highWatermark),
       "kedge-log-start-offset": String(page.logStartOffset),
+      "kedge-read-from": String(page.readFrom),
     });
   },
 );

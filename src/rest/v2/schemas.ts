@@ -110,6 +110,12 @@ export const recordsQuery = z.strictObject({
     .describe(`Bytes of keys and values; lowered to ${READ_BYTES_MAX}. One record may pass it.`),
   max_records: wholeNumber(1, READ_RECORDS_MAX).default(READ_RECORDS_MAX),
   isolation: z.enum(["read_uncommitted", "read_committed"]).default("read_uncommitted"),
+  read_from: z
+    .enum(["nearest", "leader"])
+    .default("nearest")
+    .describe(
+      "leader: every acknowledged record is there. nearest: less far to go, a moment later.",
+    ),
   key_format: z.enum(FORMATS).optional().describe("Overrides Accept for keys."),
   value_format: z.enum(FORMATS).optional().describe("Overrides Accept for values."),
   header_format: z

@@ -208,6 +208,8 @@ function drawConfig({ random }: Scheduler): ReplicaConfig {
     sendTimeoutMs: 150 + random.int(200),
     retryMinMs: 10 + random.int(30),
     retryMaxMs: 500,
+    fencedBrokers: [],
+    fencedRetryMs: 1_500,
     windowBytes: 400 + random.int(4_000),
     messageBytes: 100 + random.int(800),
     quietMs: 100 + random.int(300),

@@ -32,6 +32,8 @@ import type { PlantedBug } from "./planted-bugs.ts";
 
 /** The catalogue as a replica uses it: its own partition's row. */
 export interface RowAccess {
+  /** Brokers that are out, which whoever reads the row learns too. */
+  readonly fenced: Iterable<number>;
   read(from: number, result: (row: PartitionInfo | null) => void): void;
   change(
     from: number,
@@ -234,7 +236,11 @@ export class SimReplica extends SimObject<
     const { network, catalogue, replicas } = this.around;
     switch (message.kind) {
       case "readCatalogue":
-        catalogue.read(this.brokerId, (partition) => back({ kind: "catalogue", partition }));
+        catalogue.read(this.brokerId, (partition) => {
+          const config = { ...this.around.config, fencedBrokers: [...catalogue.fenced] };
+          if (partition !== null) back({ kind: "configure", config });
+          back({ kind: "catalogue", partition });
+        });
         return;
       case "changeIsr": {
         const { attempt, expectedPartitionEpoch, next } = message;

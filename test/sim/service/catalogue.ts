@@ -12,6 +12,7 @@ import type {
 import { ReadThrough } from "../../../src/catalogue/read-through.ts";
 import type {
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   TopicInfo,
@@ -71,9 +72,13 @@ export class SimD1 {
     return topics.find((topic) => topic.topicId === topicId)?.partitions[partition] ?? null;
   }
 
-  isFenced(brokerId: number): boolean {
+  fencedNow(): number[] {
     const brokers = this.memory.brokersNow(CLUSTER);
-    return brokers.some((broker) => broker.brokerId === brokerId && broker.fenced);
+    return brokers.filter((broker) => broker.fenced).map(({ brokerId }) => brokerId);
+  }
+
+  isFenced(brokerId: number): boolean {
+    return this.fencedNow().includes(brokerId);
   }
 }
 
@@ -101,6 +106,10 @@ export class SimRow implements RowAccess {
     this.#topic = topic;
     this.#partition = partition;
     this.#onGone = onGone;
+  }
+
+  get fenced(): number[] {
+    return this.#d1.fencedNow();
   }
 
   get now(): PartitionInfo {
@@ -229,6 +238,24 @@ export class IsolateCatalogue implements CataloguePort {
     added: readonly PartitionInfo[],
   ): Promise<boolean> {
     return this.#change((memory) => memory.addPartitions(clusterId, topicId, expected, added));
+  }
+
+  changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean> {
+    return this.#change((memory) => memory.changeTopicConfigs(clusterId, topicId, expected, next));
+  }
+
+  async changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void> {
+    await this.#ask((memory) => memory.changeBrokerConfigs(clusterId, brokerId, changes));
+    this.#clusters.forget(clusterId, "");
   }
 
   changePartition(

@@ -2,6 +2,7 @@
  * A Worker's isolate: the real handlers behind the real dispatch, over ports that go through the
  * simulated network to the partitions' objects and to the catalogue.
  */
+
 import type { RequestContextBase } from "../../../src/broker/context.ts";
 import { dispatchFrame } from "../../../src/broker/dispatch.ts";
 import { ConnectionError } from "../../../src/broker/handler.ts";
@@ -15,6 +16,7 @@ import type {
 import type { PartitionInfo, TopicInfo } from "../../../src/cluster/types.ts";
 import { batchProducerId } from "../../../src/protocol/record-batch.ts";
 import { BROKER_CONFIG } from "../../support/broker-context.ts";
+import { ScriptedGroups } from "../../support/scripted-groups.ts";
 import type { SimNetwork } from "../cluster/network.ts";
 import type { Scheduler } from "../scheduler.ts";
 import {
@@ -75,7 +77,7 @@ export class Isolate {
   get scope(): { readonly clusterId: string; readonly ports: Ports } {
     const catalogue = this.#catalogue;
     const partitions = new SimPartitionsPort(this.node, this.#at);
-    const ports = { catalogue, partitions };
+    const ports = { catalogue, partitions, groups: new ScriptedGroups() };
     return { clusterId: CLUSTER, ports: this.#at.bug?.ports?.(ports) ?? ports };
   }
 

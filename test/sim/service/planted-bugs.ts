@@ -28,8 +28,8 @@ export interface ServiceBug {
 type Change = (port: PartitionPort) => Partial<PartitionPort>;
 
 function onPartitions(change: Change): (ports: Ports) => Ports {
-  return ({ catalogue, partitions }) => ({
-    catalogue,
+  return ({ partitions, ...others }) => ({
+    ...others,
     partitions: {
       open: (...args) => partitions.open(...args),
       destroy: (...args) => partitions.destroy(...args),
@@ -88,12 +88,12 @@ export const SERVICE_BUGS: readonly ServiceBug[] = [
   { name: "reads are not bounded by the high watermark", readsAll: true },
   {
     name: "the router never looks who leads now",
-    ports: ({ catalogue, partitions }) => ({
+    ports: ({ catalogue, ...others }) => ({
+      ...others,
       catalogue: withMethods(catalogue, {
         topics: (clusterId, names) => catalogue.topics(clusterId, names),
         topicsById: (clusterId, ids) => catalogue.topicsById(clusterId, ids),
       }),
-      partitions,
     }),
   },
   {

@@ -1,7 +1,7 @@
 /** The service as it stands: isolates, objects, D1 and the network between them. */
 import type { PartitionAddress } from "../../../src/broker/ports.ts";
 import type { TopicInfo } from "../../../src/cluster/types.ts";
-import { isFenced } from "../../../src/objects/fenced.ts";
+import { FencedFlag } from "../../../src/objects/fenced-flag.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import { SimNetwork } from "../cluster/network.ts";
 import type { SimReplica } from "../cluster/replica-object.ts";
@@ -43,6 +43,7 @@ export class ServiceWorld {
   config: ReplicaConfig;
   readonly #places = new Map<string, Place>();
   readonly #bug: ServiceBug | null;
+  readonly #cacheTimes: CacheTimes;
   readonly #regions: ReadonlyMap<number, IsolateCatalogue>;
 
   constructor(seed: number, bug: ServiceBug | null) {
@@ -53,6 +54,7 @@ export class ServiceWorld {
     this.d1 = new SimD1(this.world, this.network);
     const { world, network, d1 } = this;
     const cacheTimes = drawCacheTimes(world);
+    this.#cacheTimes = cacheTimes;
     const objectAt = (address: PartitionAddress): PartitionObject => this.#objectAt(address);
     const violation = (text: string): void => this.history.violation(text);
     const at = { world, network, d1, cacheTimes, bug, objectAt, violation };
@@ -98,6 +100,7 @@ export class ServiceWorld {
     const name = `${topic.name}-${partition}`;
     const checker = new PartitionChecker(this.history, name);
     const replicas = new Map<number, PartitionObject>();
+    const flags = new Map<number, FencedFlag>();
     const close = (brokerId: number): void =>
       replicas.get(brokerId)?.close("as its row does not name it");
     const row = new SimRow(world, d1, topic, partition, close, this.#bug);
@@ -110,18 +113,26 @@ export class ServiceWorld {
       serviceBug: this.#bug,
       violation: (text) => checker.violation(text),
       isNamed: (brokerId) => row.now.replicas.includes(brokerId),
-      isFenced: (brokerId) => this.#isFenced(brokerId),
+      isFenced: async (brokerId) => {
+        const flag = flags.get(brokerId) ?? this.#fencedFlag(brokerId);
+        flags.set(brokerId, flag);
+        if (flag.isSet && (await flag.isStillSet())) return true;
+        flag.lookIfOld();
+        return false;
+      },
       objectAt: (brokerId) => this.#objectAt({ clusterId: CLUSTER, topicId, partition, brokerId }),
     };
     const replicationFactor = topic.partitions[partition]?.replicas.length ?? 0;
     return { name, topic, partition, replicationFactor, row, checker, replicas, surroundings };
   }
 
-  /** As the objects of a region know it. */
-  #isFenced(brokerId: number): Promise<boolean> {
+  /** As the objects of a region know it; the flag outlives an object's life, which costs no rule. */
+  #fencedFlag(brokerId: number): FencedFlag {
     const catalogue = this.#regions.get(brokerId);
     if (catalogue === undefined) throw new Error(`no region is broker ${brokerId}'s`);
-    return isFenced(catalogue, CLUSTER, brokerId);
+    const { ttlMs } = this.#cacheTimes;
+    const now = (): number => this.world.nowMs;
+    return new FencedFlag(catalogue, { clusterId: CLUSTER, brokerId }, { now, ttlMs });
   }
 }
 
@@ -133,6 +144,8 @@ function drawConfig({ random }: Scheduler): ReplicaConfig {
     sendTimeoutMs: 150 + random.int(200),
     retryMinMs: 10 + random.int(30),
     retryMaxMs: 500,
+    fencedBrokers: [],
+    fencedRetryMs: 1_500,
     windowBytes: 400 + random.int(4_000),
     messageBytes: 200 + random.int(800),
     quietMs: 100 + random.int(300),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { type Point, readerAt } from "../../../src/cluster/nearest.ts";
 import { base64Encode } from "../../../src/lib/base64.ts";
 import { utf8Encode } from "../../../src/lib/bytes.ts";
 import { compress } from "../../../src/protocol/compression/compress.ts";
@@ -242,5 +243,48 @@ describe("parameters", () => {
     expect([topic.status, topic.body]).toMatchObject([404, { error_code: 40401 }]);
     const partition = await world.get("/topics/t/partitions/1/records");
     expect([partition.status, partition.body]).toMatchObject([404, { error_code: 40402 }]);
+  });
+});
+
+describe("REST20: which replica is read", () => {
+  async function replicated(reader: Point | null): Promise<number> {
+    world = new RestWorld({ reader });
+    await world.createTopic("t", 1, {}, 3);
+    await produce(["a", "b"]);
+    const row = (await world.catalogue.topics("kedge", ["t"])).get("t")?.partitions[0];
+    return row?.leader ?? -1;
+  }
+
+  const from = async (query = "") => Number((await read(query)).headers.get("kedge-read-from"));
+
+  test("the nearest, unless the leader is asked for; the answer says which it was", async () => {
+    const leader = await replicated(readerAt({ continent: "EU" }));
+    expect(await from()).toBe(2);
+    expect(await from("?read_from=nearest&offset=1")).toBe(2);
+    expect(await from("?read_from=leader")).toBe(leader);
+    expect(await values("?read_from=leader")).toEqual(["a", "b"]);
+    world.catalogue.setFenced("kedge", 2, true);
+    expect(await from()).not.toBe(2);
+    expect(await values()).toEqual(["a", "b"]);
+  });
+
+  test("the leader for a reader who is nowhere", async () => {
+    const leader = await replicated(null);
+    expect(await from()).toBe(leader);
+  });
+
+  test("DOOR8: a broker that the request addresses is no reason to be sent away", async () => {
+    await replicated(readerAt({ continent: "EU" }));
+    const { headers, body } = await world.get(RECORDS, { accept: STRING, "x-kedge-broker": "1" });
+    expect([headers.get("kedge-read-from"), body]).toMatchObject(["2", [{}, {}]]);
+  });
+
+  test("nothing else is taken for read_from", async () => {
+    await replicated(null);
+    const wrong = await read("?read_from=follower");
+    expect([wrong.status, wrong.body]).toMatchObject([
+      400,
+      { error_code: 40002, message: expect.stringContaining("read_from") },
+    ]);
   });
 });
