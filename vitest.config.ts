@@ -18,7 +18,12 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
-        test: { name: "workers", include: ["test/workers/**/*.test.ts"] },
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          // Its package.json calls CommonJS what is partly ES modules: bundled beforehand it loads.
+          deps: { optimizer: { ssr: { enabled: true, include: ["itty-durable"] } } },
+        },
       },
       {
         test: {

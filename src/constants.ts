@@ -68,6 +68,8 @@ export const REPLICATE_TIMEOUT_MS = 5_000;
 /** The pause before a failed message is tried again doubles from the first to the second. */
 export const REPLICATE_RETRY_MS_MIN = 50;
 export const REPLICATE_RETRY_MS_MAX = 15_000;
+/** So long a leader leaves a follower alone that does not answer and whose broker is fenced. */
+export const REPLICATE_FENCED_RETRY_MS = 5 * 60 * 1000;
 /** A high watermark waits so long for records to travel to a follower with. */
 export const REPLICATE_LINGER_MS = 20;
 /** A log without appends for this long stores its high watermark in a row of its own. */
@@ -81,6 +83,27 @@ export const PRODUCER_ID_EXPIRATION_MS = 24 * 60 * 60 * 1000;
 export const PRODUCER_IDS_PER_PARTITION_MAX = 10_000;
 /** Producer ids are handed out from blocks of this size, one D1 write each (ProducerIdsBlock). */
 export const PRODUCER_ID_BLOCK = 1_000;
+
+/** offsets.topic.num.partitions, offsets.topic.replication.factor, offsets.topic.segment.bytes. */
+export const OFFSETS_TOPIC_PARTITIONS_DEFAULT = 50;
+export const OFFSETS_TOPIC_REPLICATION_FACTOR_DEFAULT = 3;
+export const OFFSETS_TOPIC_SEGMENT_BYTES = 104_857_600;
+/** offsets.commit.timeout.ms: who waits for a record of __consumer_offsets waits no longer. */
+export const OFFSETS_COMMIT_TIMEOUT_MS = 5_000;
+/** The largest offset.metadata.max.bytes: a commit's metadata is one string of Kafka's old encoding. */
+export const OFFSET_METADATA_BYTES_LIMIT = 32_767;
+/** A batch of group records is closed at this size; records of one request stay together up to the limit. */
+export const GROUP_BATCH_BYTES = 1024 * 1024;
+export const GROUP_BATCH_BYTES_MAX = MAX_MESSAGE_BYTES_LIMIT;
+/** Log that a new coordinator reads in one turn, so that its object answers others in between. */
+export const GROUP_LOAD_BYTES_PER_TURN = 8 * 1024 * 1024;
+/** The assignments of one SyncGroup: it travels to the coordinator as one RPC message. */
+export const ASSIGNMENTS_BYTES_MAX = 16 * 1024 * 1024;
+/** Groups that one request may name, and partitions that one commit or fetch of offsets may. */
+export const GROUPS_PER_REQUEST_MAX = 10_000;
+export const OFFSETS_PER_REQUEST_MAX = 100_000;
+/** Calls that a coordinator's object holds at once; most are parked members of a rebalance. */
+export const GROUP_CALLS_MAX = 20_000;
 
 /** message.timestamp.after.max.ms (KIP-937). */
 export const TIMESTAMP_AFTER_MAX_MS = 60 * 60 * 1000;
@@ -106,6 +129,43 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 /** A reader waits this long for another request's query before it sends its own. */
 export const METADATA_JOIN_MS_MAX = 1_000;
 
+/** While a consumer group has members, its topics are read again after this long (Kafka's is told). */
+export const GROUP_TOPICS_REFRESH_MS = 10_000;
+/** A heartbeat waits this long for the topics that it newly asks for. */
+export const GROUP_TOPICS_WAIT_MS = 2_000;
+/** A question to the catalogue about topics without an answer is given up after this long. */
+export const GROUP_TOPICS_READ_TIMEOUT_MS = 10_000;
+/** The pause before it is asked again when it had none. */
+export const GROUP_TOPICS_RETRY_MS = 500;
+/** A member that waits for another's partitions asks again after this long, not a heartbeat interval. */
+export const GROUP_UNRELEASED_HEARTBEAT_MS = 1_000;
+/** Texts of one member of a consumer group together (ids, names of topics): its record must fit a batch. */
+export const GROUP_MEMBER_TEXT_CHARS_MAX = 250_000;
+/** A pattern of topics, as written and as RE2 compiles it: each topic's name is run through it. */
+export const TOPIC_PATTERN_CHARS_MAX = 1_024;
+export const TOPIC_PATTERN_INSTRUCTIONS_MAX = 4_096;
+/** How long a JoinGroup of a member without an id of its own waits (classicGroupNewMemberJoinTimeoutMs). */
+export const GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000;
+/** Members of one group that were given an id and have not joined with it. */
+export const GROUP_PENDING_MEMBERS_MAX = 10_000;
+/** What one member may say to the group's leader, all its protocols together. */
+export const GROUP_MEMBER_METADATA_BYTES_MAX = 256 * 1024;
+/** Protocols that one member may offer, and the length of their names. */
+export const GROUP_PROTOCOLS_MAX = 64;
+/** Characters of a group id, an instance id, a protocol's or a client's name: two make up a member id. */
+export const GROUP_NAME_CHARS_MAX = 4_096;
+/**
+ * The record of a group, with every member's metadata and assignment. Kafka's bound is the
+ * max.message.bytes of __consumer_offsets, 1 MiB, which large groups there have to raise.
+ */
+export const GROUP_METADATA_BYTES_MAX = 4 * 1024 * 1024;
+/** Room in it for what else it says of each member: ids, names, timeouts. */
+export const GROUP_MEMBER_OVERHEAD_BYTES = 200;
+/** Partitions that one commit may name: ten topics of the most partitions. */
+export const GROUP_COMMIT_PARTITIONS_MAX = 10 * PARTITIONS_PER_TOPIC_MAX;
+/** Committed offsets that one turn expires or forgets at most, so that it never stalls heartbeats. */
+export const GROUP_OFFSETS_PER_TURN = 500;
+
 assert(
   METADATA_TTL_MS < METADATA_STALE_MS_MAX,
   "what is trusted must be young enough to go on with",
@@ -123,6 +183,12 @@ assert(
   REPLICATE_TIMEOUT_MS < REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   "a lost message is no reason to leave the ISR",
 );
+assert(
+  REPLICATE_RETRY_MS_MAX < REPLICATE_FENCED_RETRY_MS,
+  "a fenced follower is asked less often than one that merely fails",
+);
+assert(GROUP_BATCH_BYTES < GROUP_BATCH_BYTES_MAX, "a closed batch may still grow by a request");
+assert(ASSIGNMENTS_BYTES_MAX < RPC_MESSAGE_BYTES_MAX, "assignments must fit one RPC message");
 assert(MAX_MESSAGE_BYTES_LIMIT < FETCH_PARTITION_BYTES_MAX, "the largest batch must fit one fetch");
 assert(MAX_MESSAGE_BYTES_LIMIT <= FETCH_ANSWERS_BYTES_MAX, "the largest batch must be readable");
 assert(FETCH_BYTES_MAX <= FETCH_ANSWERS_BYTES_MAX / 4, "one fetch must leave room for others");
@@ -131,4 +197,17 @@ assert(
   FETCH_PARTITION_BYTES_MAX < RPC_MESSAGE_BYTES_MAX,
   "one partition's fetch must fit one RPC message",
 );
+assert(GROUP_METADATA_BYTES_MAX < MAX_MESSAGE_BYTES_LIMIT, "a group must fit one batch");
+assert(
+  GROUP_MEMBER_METADATA_BYTES_MAX < GROUP_METADATA_BYTES_MAX,
+  "any one member must fit its group",
+);
 assert(APPEND_IN_FLIGHT_BYTES_MAX > MAX_MESSAGE_BYTES_LIMIT, "one batch must always be admitted");
+assert(
+  GROUP_TOPICS_WAIT_MS < GROUP_TOPICS_READ_TIMEOUT_MS,
+  "who waits does not outlast the question",
+);
+assert(
+  GROUP_MEMBER_TEXT_CHARS_MAX * 3 < MAX_MESSAGE_BYTES_DEFAULT,
+  "a member's record must fit one batch",
+);

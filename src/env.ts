@@ -1,11 +1,20 @@
 /** The bindings and variables of the deployment, parsed once into what the rest reads. */
 import type { BrokerConfig } from "./broker/context.ts";
-import { MAX_MESSAGE_BYTES_DEFAULT } from "./constants.ts";
+import { staticConfigProblem } from "./cluster/broker-configs.ts";
+import { brokerConfigValue, NO_SOURCES } from "./cluster/config-sources.ts";
+import type { ConfigMap } from "./cluster/types.ts";
+import type { GroupConfig } from "./group/config.ts";
+import { assert } from "./lib/assert.ts";
+import type { GroupCoordinator } from "./objects/group-coordinator.ts";
 import type { Partition } from "./objects/partition.ts";
 
 export interface Env {
   readonly CATALOGUE: D1Database;
   readonly PARTITION: DurableObjectNamespace<Partition>;
+  /** REST consumer instances, by cluster, group and name; called by itty-durable, not by RPC. */
+  readonly CONSUMER_INSTANCE: DurableObjectNamespace;
+  /** The replicas of __consumer_offsets. */
+  readonly GROUP_COORDINATOR: DurableObjectNamespace<GroupCoordinator>;
   /** The cluster that this deployment serves; its row is in the catalogue. */
   readonly KEDGE_CLUSTER_ID: string;
   /** Secret. Without it the deployment refuses everything but health. */
@@ -20,13 +29,7 @@ export interface Env {
   readonly KEDGE_BROKER_CONFIG?: string;
 }
 
-const DEFAULTS: BrokerConfig = {
-  numPartitions: 1,
-  defaultReplicationFactor: 1,
-  autoCreateTopicsEnable: true,
-  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
-  logMessageTimestampType: "CreateTime",
-};
+const MINUTE_MS = 60_000;
 
 let parsed: { text: string; config: BrokerConfig } | null = null;
 
@@ -38,7 +41,48 @@ export function brokerConfig(env: Env): BrokerConfig {
 }
 
 export function parseBrokerConfig(text: string): BrokerConfig {
-  if (text === "") return DEFAULTS;
+  const given = parseStatics(text);
+  const value = (name: string): string => {
+    const found = brokerConfigValue(name, { ...NO_SOURCES, static: given });
+    assert(found !== null, `${name} has a default`);
+    return found;
+  };
+  return {
+    static: given,
+    numPartitions: Number(value("num.partitions")),
+    defaultReplicationFactor: Number(value("default.replication.factor")),
+    autoCreateTopicsEnable: value("auto.create.topics.enable").toLowerCase() === "true",
+    offsetsTopicPartitions: Number(value("offsets.topic.num.partitions")),
+    offsetsTopicReplicationFactor: Number(value("offsets.topic.replication.factor")),
+    group: groupConfig(value),
+  };
+}
+
+function groupConfig(value: (name: string) => string): GroupConfig {
+  const number = (name: string): number => Number(value(name));
+  const policy = value("group.consumer.migration.policy");
+  const config: GroupConfig = {
+    initialRebalanceDelayMs: number("group.initial.rebalance.delay.ms"),
+    minSessionTimeoutMs: number("group.min.session.timeout.ms"),
+    maxSessionTimeoutMs: number("group.max.session.timeout.ms"),
+    maxSize: number("group.max.size"),
+    offsetMetadataMaxBytes: number("offset.metadata.max.bytes"),
+    offsetsRetentionMs: number("offsets.retention.minutes") * MINUTE_MS,
+    offsetsRetentionCheckMs: number("offsets.retention.check.interval.ms"),
+    consumerSessionTimeoutMs: number("group.consumer.session.timeout.ms"),
+    consumerHeartbeatIntervalMs: number("group.consumer.heartbeat.interval.ms"),
+    consumerMaxSize: number("group.consumer.max.size"),
+    consumerMigrationPolicy: policy as GroupConfig["consumerMigrationPolicy"],
+  };
+  const { minSessionTimeoutMs: min, maxSessionTimeoutMs: max } = config;
+  if (min <= max) return config;
+  throw new Error(
+    `KEDGE_BROKER_CONFIG has group.min.session.timeout.ms=${min} above group.max.session.timeout.ms=${max}`,
+  );
+}
+
+function parseStatics(text: string): ConfigMap {
+  if (text === "") return {};
   const wrong = (what: string): Error => new Error(`KEDGE_BROKER_CONFIG ${what}: it is ${text}`);
   let given: unknown;
   try {
@@ -47,37 +91,10 @@ export function parseBrokerConfig(text: string): BrokerConfig {
     throw wrong("is not JSON");
   }
   if (typeof given !== "object" || given === null) throw wrong("is not a JSON object");
-  let config = DEFAULTS;
-  for (const [name, value] of Object.entries(given)) {
-    config = { ...config, ...parseOne(name, String(value), wrong) };
+  const configs = Object.entries(given).map(([name, value]) => [name, String(value)] as const);
+  for (const [name, value] of configs) {
+    const problem = staticConfigProblem(name, value);
+    if (problem !== null) throw wrong(`has ${name}=${value}. ${problem} The variable`);
   }
-  return config;
-}
-
-function parseOne(
-  name: string,
-  value: string,
-  wrong: (what: string) => Error,
-): Partial<BrokerConfig> {
-  const whole = (min: number): number => {
-    const number = Number(value);
-    if (Number.isSafeInteger(number) && number >= min) return number;
-    throw wrong(`has ${name}=${value}, which is not a whole number from ${min}`);
-  };
-  switch (name) {
-    case "num.partitions":
-      return { numPartitions: whole(1) };
-    case "default.replication.factor":
-      return { defaultReplicationFactor: whole(1) };
-    case "message.max.bytes":
-      return { messageMaxBytes: whole(0) };
-    case "auto.create.topics.enable":
-      if (value !== "true" && value !== "false") throw wrong(`has ${name}=${value}`);
-      return { autoCreateTopicsEnable: value === "true" };
-    case "log.message.timestamp.type":
-      if (value !== "CreateTime" && value !== "LogAppendTime") throw wrong(`has ${name}=${value}`);
-      return { logMessageTimestampType: value };
-    default:
-      throw wrong(`names ${name}, which is not a static broker config`);
-  }
+  return Object.fromEntries(configs);
 }

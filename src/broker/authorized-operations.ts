@@ -39,3 +39,6 @@ export const CLUSTER_OPERATIONS = bits(
   ALTER_CONFIGS,
   IDEMPOTENT_WRITE,
 );
+
+/** Without DESCRIBE_CONFIGS and ALTER_CONFIGS: groups have no configs of their own here. */
+export const GROUP_OPERATIONS = bits(READ, DELETE, DESCRIBE);

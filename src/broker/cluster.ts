@@ -4,7 +4,10 @@ import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import type { RequestContext } from "./context.ts";
 
 /** Throws KafkaError UNKNOWN_SERVER_ERROR when the deployment names a cluster that is not there. */
-export async function clusterOf(ctx: RequestContext, fresh = false): Promise<ClusterInfo> {
+export async function clusterOf(
+  ctx: Pick<RequestContext, "clusterId" | "ports">,
+  fresh = false,
+): Promise<ClusterInfo> {
   const cluster = await ctx.ports.catalogue.cluster(ctx.clusterId, { fresh });
   if (cluster !== null) return cluster;
   throw new KafkaError(

@@ -2,7 +2,10 @@
  * What a handler is given beside the request: who asks, of which cluster, and the world behind
  * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
  */
+
 import type { Point } from "../cluster/nearest.ts";
+import type { ConfigMap } from "../cluster/types.ts";
+import type { GroupConfig } from "../group/config.ts";
 import type { Lease } from "./fetch-budget.ts";
 import type { Ports } from "./ports.ts";
 
@@ -14,10 +17,13 @@ export interface BrokerConfig {
   readonly defaultReplicationFactor: number;
   /** auto.create.topics.enable. A client's allow_auto_topic_creation=false wins over it. */
   readonly autoCreateTopicsEnable: boolean;
-  /** message.max.bytes: a topic without max.message.bytes takes this one. */
-  readonly messageMaxBytes: number;
-  /** log.message.timestamp.type: a topic without message.timestamp.type takes this one. */
-  readonly logMessageTimestampType: "CreateTime" | "LogAppendTime";
+  /** All that the deployment sets, as it was given: what topics fall back to is looked for here. */
+  readonly static: ConfigMap;
+  /** offsets.topic.num.partitions: counts when __consumer_offsets is created. */
+  readonly offsetsTopicPartitions: number;
+  /** offsets.topic.replication.factor: as many as there are live brokers, at most. */
+  readonly offsetsTopicReplicationFactor: number;
+  readonly group: GroupConfig;
 }
 
 export interface BrokerAddress {
@@ -30,6 +36,8 @@ export interface RequestContext {
   readonly principal: string;
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
+  /** The client's address as far as the router knows it, as DescribeGroups shows it: "/192.0.2.1". */
+  readonly clientHost?: string;
   readonly apiVersion: number;
   /** A Kafka client asks, by a frame. False: a caller in this process (REST), who knows every code. */
   readonly byFrame: boolean;
@@ -68,6 +76,8 @@ export interface LogEntry {
   readonly api?: string;
   readonly apiVersion?: number;
   readonly clientId?: string | null;
+  /** The name of the object that an entry is about: cluster/topicId/partition/brokerId. */
+  readonly object?: string;
   readonly error?: string;
 }
 

@@ -52,8 +52,8 @@ export function repairElections(
   scope: ControlScope,
   topicIds: readonly string[] | null = null,
 ): Promise<Moves> {
-  return movePartitions(scope, topicIds, (topic, partition, live) =>
-    planOf(repaired(partition, live, mayElectUnclean(topic))),
+  return movePartitions(scope, topicIds, (topic, partition, live, cluster) =>
+    planOf(repaired(partition, live, mayElectUnclean(scope, cluster, topic))),
   );
 }
 

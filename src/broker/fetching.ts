@@ -4,6 +4,7 @@
  * What it may hold is shared among its partitions, so that they are read side by side, in waves that
  * cannot bring more than that. What the quiet ones left over the others get in a second read.
  */
+import type { ClusterInfo } from "../cluster/types.ts";
 import {
   FETCH_BYTES_MAX,
   FETCH_PARTITION_BYTES_MAX,
@@ -30,6 +31,8 @@ const READ_TIMEOUT_MS = 5_000;
 /** Partitions asked at the same time: objects that sleep shall not all wake at once. */
 const PARTITIONS_AT_ONCE = 32;
 
+const NO_CONFIGS = { configs: {} };
+
 interface Asked {
   readonly fetchOffset: number;
   readonly maxBytes: number;
@@ -44,6 +47,7 @@ export class Fetching {
   readonly #maxBytes: number;
   readonly #lease: Lease;
   readonly #deadline: number;
+  #cluster: Pick<ClusterInfo, "configs"> = NO_CONFIGS;
 
   constructor(ctx: RequestContext, request: FetchRequest, slots: readonly Slot[], byId: boolean) {
     this.#ctx = ctx;
@@ -58,6 +62,9 @@ export class Fetching {
   /** Fills the slots' results. */
   async run(): Promise<void> {
     const { minBytes } = this.#request;
+    const { catalogue } = this.#ctx.ports;
+    // Only a guess depends on it, so a catalogue that is away is in nobody's way.
+    this.#cluster = (await catalogue.cluster(this.#ctx.clusterId).catch(() => null)) ?? NO_CONFIGS;
     let hadRoom = await this.#readAll(this.#slots);
     while (hadRoom && !this.#satisfied(minBytes)) {
       const left = this.#leftMs();
@@ -209,7 +216,8 @@ export class Fetching {
 
   /** What the topic lets its producers send; older batches may be larger. */
   #largestBatch({ leader }: Slot): number {
-    return typeof leader === "number" ? 0 : logRules(this.#ctx, leader.topic).maxMessageBytes;
+    if (typeof leader === "number") return 0;
+    return logRules(this.#ctx, this.#cluster, leader.topic, leader.state.leader).maxMessageBytes;
   }
 
   async #read(slot: Slot, asked: Asked): Promise<void> {

@@ -3,7 +3,7 @@
  * asked again, inside the request, so that a client sees a slow answer and not a failed one.
  */
 import { ErrorCode } from "../protocol/errors.ts";
-import type { RequestContext } from "./context.ts";
+import { inBackground, logEntry, type RequestContext } from "./context.ts";
 import { proposeElection } from "./elections.ts";
 import {
   isStale,
@@ -31,6 +31,8 @@ export interface LeaderCall<T> {
   readonly timeoutMs: number;
   /** Doing it twice does no harm: a call whose outcome is unknown is made again. */
   readonly repeatable: boolean;
+  /** Does this refusal leave open whether it was done? Then only what is repeatable is asked again. */
+  readonly mayBeDone?: (answer: T) => boolean;
   readonly ask: (leader: Leader) => Promise<T>;
 }
 
@@ -43,6 +45,7 @@ export async function askLeader<T extends { readonly errorCode: number }>(
   let { leader } = call;
   if (isUnknown(leader)) return leader;
   let failures = 0;
+  let logged = false;
   for (let pause = PAUSE_MS_MIN; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
     let answer: T | number;
     if (typeof leader === "number") {
@@ -53,6 +56,8 @@ export async function askLeader<T extends { readonly errorCode: number }>(
         failures = 0;
       } catch (error) {
         answer = transportError(error);
+        if (!logged) logFailure(ctx, leader, error);
+        logged = true;
         // The platform itself is overloaded, and asks not to be tried again at once.
         if (answer === ErrorCode.THROTTLING_QUOTA_EXCEEDED) return answer;
         if (++failures >= FAILURES_BEFORE_ELECTION) {
@@ -66,13 +71,27 @@ export async function askLeader<T extends { readonly errorCode: number }>(
       continue;
     }
     if (!mayPass(answer)) return answer;
+    if (typeof answer !== "number" && !call.repeatable && call.mayBeDone?.(answer)) return answer;
     const late = ctx.now() + pause >= deadline;
     const before = leader;
     leader = await current(ctx, call);
+    if (isUnaware(answer, before, leader)) tellLeader(ctx, leader);
     if (late) return answer;
     if (isUnknown(leader)) return leader;
     if (!hasMoved(before, leader)) await ctx.sleep(pause);
   }
+}
+
+/** What the client is answered, a timeout, says nothing of what went wrong. */
+function logFailure(ctx: RequestContext, { topic, state }: Leader, error: unknown): void {
+  const { partition, leader: brokerId } = state;
+  logEntry(ctx, {
+    level: "warn",
+    message: `the leader of ${topic.name}-${partition} on broker ${brokerId} did not answer`,
+    object: `${ctx.clusterId}/${topic.topicId}/${partition}/${brokerId}`,
+    clientId: ctx.clientId,
+    error: error instanceof Error ? error.message : String(error),
+  });
 }
 
 /** A topic or partition that the catalogue does not have will not appear by waiting. */
@@ -83,6 +102,31 @@ function isUnknown(leader: Leader | number): leader is number {
 /** Another member of the ISR, if there is one, leads from now on; the catalogue may be away as well. */
 async function proposeNext(ctx: RequestContext, { topic, state }: Leader): Promise<void> {
   await proposeElection(ctx.ports, ctx.clusterId, topic, state).catch(() => undefined);
+}
+
+/**
+ * The row names whom we asked, and it does not know or knows an older epoch: nobody may have told it
+ * since it was elected, and a replica that is only read from does not look by itself.
+ */
+function isUnaware(
+  answer: number | { readonly errorCode: number },
+  asked: Leader | number,
+  now: Leader | number,
+): now is Leader {
+  if (typeof answer === "number" || typeof asked === "number" || typeof now === "number") {
+    return false;
+  }
+  const { errorCode } = answer;
+  const isBehind =
+    errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.UNKNOWN_LEADER_EPOCH;
+  return isBehind && asked.state.leader === now.state.leader;
+}
+
+function tellLeader(ctx: RequestContext, { topic, state }: Leader): void {
+  const { clusterId } = ctx;
+  const { partition, leader: brokerId } = state;
+  const address = { clusterId, topicId: topic.topicId, partition, brokerId };
+  inBackground(ctx, "tell a leader to read its row", () => ctx.ports.partitions.refresh([address]));
 }
 
 /** Leadership that is on its way somewhere else, or an outcome that is not known. */

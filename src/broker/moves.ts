@@ -2,12 +2,15 @@
  * Changing many partitions by compare-and-set: read, plan, write in a few statements, and again for
  * those that somebody else changed meanwhile.
  */
-import type {
-  ClusterInfo,
-  PartitionInfo,
-  PartitionState,
-  Reassignment,
-  TopicInfo,
+import { brokerSources, topicConfigValue } from "../cluster/config-sources.ts";
+import {
+  type ClusterInfo,
+  type ConfigMap,
+  EVERY_BROKER,
+  type PartitionInfo,
+  type PartitionState,
+  type Reassignment,
+  type TopicInfo,
 } from "../cluster/types.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import type { PartitionAddress, Ports } from "./ports.ts";
@@ -15,7 +18,9 @@ import type { PartitionAddress, Ports } from "./ports.ts";
 /** Which cluster, and the way to it. A RequestContext is one; the sweep has no request. */
 export interface ControlScope {
   readonly clusterId: string;
-  readonly ports: Ports;
+  readonly ports: Pick<Ports, "catalogue" | "partitions">;
+  /** The deployment's own configs; none when left out. */
+  readonly config?: { readonly static: ConfigMap };
 }
 
 export interface Plan {
@@ -43,6 +48,7 @@ export type Planner = (
   topic: TopicInfo,
   partition: PartitionInfo,
   live: ReadonlySet<number>,
+  cluster: ClusterInfo,
 ) => Plan | null;
 
 /** How often a lost race is run again. */
@@ -61,15 +67,16 @@ export async function movePartitions(
   let open = topicIds;
   let lost = 0;
   for (let attempt = 0; attempt < ATTEMPTS_MAX && open?.length !== 0; attempt++) {
-    const [live, topics] = await Promise.all([
-      liveBrokers({ clusterId, ports: { catalogue } }),
+    const [cluster, topics] = await Promise.all([
+      freshCluster({ clusterId, ports: { catalogue } }),
       open === null
         ? catalogue.topics(clusterId, null, { fresh: true })
         : catalogue.topicsById(clusterId, open, { fresh: true }),
     ]);
+    const live = liveOf(cluster);
     const planned = [...topics.values()].flatMap((topic) =>
       topic.partitions.flatMap((before) => {
-        const plan = planner(topic, before, live);
+        const plan = planner(topic, before, live, cluster);
         return plan === null ? [] : [{ topic, before, plan }];
       }),
     );
@@ -108,7 +115,10 @@ export async function liveBrokers(scope: {
   readonly clusterId: string;
   readonly ports: Pick<Ports, "catalogue">;
 }): Promise<ReadonlySet<number>> {
-  const { brokers } = await freshCluster(scope);
+  return liveOf(await freshCluster(scope));
+}
+
+function liveOf({ brokers }: ClusterInfo): ReadonlySet<number> {
   return new Set(brokers.flatMap(({ brokerId, fenced }) => (fenced ? [] : [brokerId])));
 }
 
@@ -127,9 +137,15 @@ export async function freshCluster({
   );
 }
 
-/** unclean.leader.election.enable of the topic. */
-export function mayElectUnclean(topic: TopicInfo): boolean {
-  return topic.configs["unclean.leader.election.enable"] === "true";
+/** unclean.leader.election.enable of the topic, or of all brokers. */
+export function mayElectUnclean(
+  { config }: Pick<ControlScope, "config">,
+  cluster: ClusterInfo,
+  topic: TopicInfo,
+): boolean {
+  const sources = brokerSources(cluster, config?.static ?? {}, EVERY_BROKER);
+  const text = topicConfigValue("unclean.leader.election.enable", topic.configs, sources);
+  return text.toLowerCase() === "true";
 }
 
 /** The leaders before and after: the old one is to stop, the new one to begin. */

@@ -4,11 +4,13 @@
  */
 import type {
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   Reassignment,
   TopicInfo,
 } from "../cluster/types.ts";
+import type { GroupClient, GroupReply, GroupRequest } from "../group/messages.ts";
 
 export interface NewTopic {
   readonly name: string;
@@ -72,6 +74,22 @@ export interface CataloguePort {
     added: readonly PartitionInfo[],
   ): Promise<boolean>;
   /**
+   * Compare-and-set on what a topic sets. False, and nothing changed, when that is not `expected` any
+   * more, or the topic is gone.
+   */
+  changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean>;
+  /** Sets some dynamic configs of a broker (EVERY_BROKER for all); null takes one away. All or none. */
+  changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void>;
+  /**
    * Compare-and-set on one partition (KIP-497): the state becomes `next` and the partition epoch
    * goes up by one, unless the epoch is not `expectedPartitionEpoch` any more, or `next` would take
    * the leader epoch back ("conflict"), or `next` would bring a fenced broker into the ISR
@@ -134,6 +152,7 @@ export interface AppendResult {
   readonly errorCode: number;
   /** Null unless errorCode is set and the code alone does not say it all. */
   readonly errorMessage: string | null;
+  /** -1 unless the batch was written. With an error it may stay there, or be lost yet. */
   readonly baseOffset: number;
   /** -1 unless the log stamped the batch. */
   readonly logAppendTimeMs: number;
@@ -237,7 +256,29 @@ export interface PartitionsPort {
   refresh(addresses: readonly PartitionAddress[]): Promise<void>;
 }
 
+export interface GroupAsk {
+  /** What the caller believes of the partition of __consumer_offsets; another one answers 16. */
+  readonly leaderEpoch: number;
+  readonly client: GroupClient;
+  readonly request: GroupRequest;
+}
+
+/** The coordinator of the groups of one partition of __consumer_offsets: its leader. */
+export interface GroupPort {
+  /**
+   * JoinGroup and SyncGroup may take as long as a rebalance. A replica that is not the leader, or not
+   * in the catalogue, answers "failed" 16; a transport failure rejects.
+   */
+  ask(ask: GroupAsk): Promise<GroupReply>;
+}
+
+export interface GroupsPort {
+  /** A replica of a partition of __consumer_offsets. */
+  at(address: PartitionAddress): GroupPort;
+}
+
 export interface Ports {
   readonly catalogue: CataloguePort;
   readonly partitions: PartitionsPort;
+  readonly groups: GroupsPort;
 }

@@ -64,11 +64,12 @@ export async function alterReassignments(
     }
   }
   const ids = [...topics.values()].map(({ topicId }) => topicId);
-  const { made } = await movePartitions(scope, ids, (topic, row, live) => {
+  const { made } = await movePartitions(scope, ids, (topic, row, live, cluster) => {
     const key = keyOf({ topic: topic.name, partition: row.partition });
     const target = wanted.get(key);
     if (target === undefined) return null;
-    const plan = planOf(topic, row, target, live, options);
+    const unclean = mayElectUnclean(scope, cluster, topic);
+    const plan = planOf(row, target, live, unclean, options);
     const refused = plan !== null && "refused" in plan ? plan : null;
     errors.set(key, refused === null ? null : new KafkaError(refused.errorCode, refused.refused));
     if (plan !== null && "next" in plan) {
@@ -104,13 +105,12 @@ function unknown({ topic, partition }: ReassignmentTarget): KafkaError {
 }
 
 function planOf(
-  topic: TopicInfo,
   row: PartitionInfo,
   { replicas }: ReassignmentTarget,
   live: ReadonlySet<number>,
+  unclean: boolean,
   { allowReplicationFactorChange }: ReassignmentOptions,
 ): ReassignmentPlan | null {
-  const unclean = mayElectUnclean(topic);
   if (replicas === null) return cancelReassignment(row, live, unclean);
   // KIP-860 compares with the target of a move under way.
   const factor = targetReplicas(row).length;

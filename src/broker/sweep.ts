@@ -5,7 +5,7 @@
  */
 import { electPreferredLeaders, repairElections } from "./elections.ts";
 import type { ControlScope } from "./moves.ts";
-import { leadersOf } from "./moves.ts";
+import { leadersOf, liveBrokers } from "./moves.ts";
 import { advanceReassignments } from "./reassignments.ts";
 
 export interface SweepReport {
@@ -15,6 +15,8 @@ export interface SweepReport {
   readonly preferred: number;
   readonly reassignmentsCompleted: number;
   readonly reassignmentsWaiting: number;
+  /** Leaders told to try again a live replica that is not in sync. */
+  readonly woken: number;
   /** Deleted topics whose objects are gone now. */
   readonly topicsForgotten: number;
   /** What went wrong, part by part; the next sweep tries again. */
@@ -23,6 +25,8 @@ export interface SweepReport {
 
 /** Objects of deleted topics that one sweep empties; the rest waits for the next. */
 const OBJECTS_PER_SWEEP = 400;
+/** Leaders that one sweep wakes: those that are left are woken when fewer wait. */
+const WOKEN_PER_SWEEP = 400;
 const NO_PROGRESS = { completed: 0, waiting: 0, destroyed: 0 };
 
 /** Never throws: what fails is in the report. */
@@ -47,11 +51,33 @@ export async function sweep(scope: ControlScope): Promise<SweepReport> {
     advanceReassignments(scope, null, { push: true }),
   );
   const preferred = await part("preferred leaders", 0, () => told(electPreferredLeaders(scope)));
+  const woken = await part("replicas out of sync", 0, () => wakeLeaders(scope));
   const topicsForgotten = await part("deleted topics", 0, () => destroyDeleted(scope));
   return {
-    ...{ repaired, preferred, topicsForgotten, failures },
+    ...{ repaired, preferred, woken, topicsForgotten, failures },
     ...{ reassignmentsCompleted: moves.completed, reassignmentsWaiting: moves.waiting },
   };
+}
+
+/**
+ * A leader that was evicted over its work has no timer any more, and one that was elected may not have
+ * heard of it: while nobody writes to it, its partition would stay short of replicas.
+ */
+async function wakeLeaders(scope: ControlScope): Promise<number> {
+  const { clusterId, ports } = scope;
+  const live = await liveBrokers(scope);
+  const topics = await ports.catalogue.topics(clusterId, null, { fresh: true });
+  const addresses = [...topics.values()].flatMap(({ topicId, partitions }) =>
+    partitions.flatMap(({ partition, leader, replicas, isr }) => {
+      const misses = replicas.some((id) => live.has(id) && !isr.includes(id));
+      return misses && live.has(leader)
+        ? [{ clusterId, topicId, partition, brokerId: leader }]
+        : [];
+    }),
+  );
+  const due = addresses.slice(0, WOKEN_PER_SWEEP);
+  await ports.partitions.refresh(due);
+  return due.length;
 }
 
 /** The oldest first; one that fails keeps the later ones waiting no longer than this sweep. */

@@ -1,6 +1,6 @@
 /** From the topics and partitions that a request names to the objects that hold them. */
-import { topicConfigText } from "../cluster/topic-configs.ts";
-import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import { brokerSources, topicConfigValue } from "../cluster/config-sources.ts";
+import type { ClusterInfo, PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { RequestContext } from "./context.ts";
 import type { PartitionPort } from "./ports.ts";
@@ -86,26 +86,42 @@ export interface LogRules {
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
   readonly compacted: boolean;
+  /** cleanup.policy has "delete". */
+  readonly deleted: boolean;
 }
 
-const rulesOfTopic = new WeakMap<TopicInfo, LogRules>();
+interface KnownRules {
+  readonly cluster: Pick<ClusterInfo, "configs">;
+  readonly brokerId: number;
+  readonly rules: LogRules;
+}
 
-/** Parsed once for each copy of the topic that the catalogue hands out. */
-export function logRules(ctx: RequestContext, topic: TopicInfo): LogRules {
-  let rules = rulesOfTopic.get(topic);
-  if (rules === undefined) {
-    const { configs } = topic;
-    const number = (name: string): number => Number(topicConfigText(configs, name));
-    const type = configs["message.timestamp.type"] ?? ctx.config.logMessageTimestampType;
-    rules = {
-      maxMessageBytes: Number(configs["max.message.bytes"] ?? ctx.config.messageMaxBytes),
-      segmentBytes: number("segment.bytes"),
-      logAppendTime: type === "LogAppendTime",
-      timestampBeforeMaxMs: number("message.timestamp.before.max.ms"),
-      timestampAfterMaxMs: number("message.timestamp.after.max.ms"),
-      compacted: topicConfigText(configs, "cleanup.policy").includes("compact"),
-    };
-    rulesOfTopic.set(topic, rules);
-  }
+const rulesOfTopic = new WeakMap<TopicInfo, KnownRules>();
+
+/**
+ * What the topic's log goes by on the broker that leads. Parsed once for each copy of the topic and of
+ * the cluster that the catalogue hands out.
+ */
+export function logRules(
+  { config }: Pick<RequestContext, "config">,
+  cluster: Pick<ClusterInfo, "configs">,
+  topic: TopicInfo,
+  brokerId: number,
+): LogRules {
+  const known = rulesOfTopic.get(topic);
+  if (known?.cluster === cluster && known.brokerId === brokerId) return known.rules;
+  const sources = brokerSources(cluster, config.static, brokerId);
+  const text = (name: string): string => topicConfigValue(name, topic.configs, sources);
+  const number = (name: string): number => Number(text(name));
+  const rules: LogRules = {
+    maxMessageBytes: number("max.message.bytes"),
+    segmentBytes: number("segment.bytes"),
+    logAppendTime: text("message.timestamp.type") === "LogAppendTime",
+    timestampBeforeMaxMs: number("message.timestamp.before.max.ms"),
+    timestampAfterMaxMs: number("message.timestamp.after.max.ms"),
+    compacted: text("cleanup.policy").includes("compact"),
+    deleted: text("cleanup.policy").includes("delete"),
+  };
+  rulesOfTopic.set(topic, { cluster, brokerId, rules });
   return rules;
 }

@@ -13,7 +13,13 @@ import type {
   PartitionChange,
   PartitionChangeOutcome,
 } from "../broker/ports.ts";
-import type { ClusterInfo, PartitionInfo, PartitionState, TopicInfo } from "../cluster/types.ts";
+import type {
+  ClusterInfo,
+  ConfigMap,
+  PartitionInfo,
+  PartitionState,
+  TopicInfo,
+} from "../cluster/types.ts";
 import {
   METADATA_CACHE_PARTITIONS_MAX,
   METADATA_JOIN_MS_MAX,
@@ -21,7 +27,7 @@ import {
   METADATA_TTL_MS,
   TOPIC_NAME_CHARS_MAX,
 } from "../constants.ts";
-import { selectCluster, setBrokerFenced } from "./clusters.ts";
+import { changeBrokerConfigs, selectCluster, setBrokerFenced } from "./clusters.ts";
 import { deleteTopic, forgetDeletedTopic, selectDeletedTopics } from "./deleted-topics.ts";
 import {
   addPartitions,
@@ -34,7 +40,13 @@ import { ReadThrough } from "./read-through.ts";
 import { Database } from "./session.ts";
 import type { After } from "./single-flight.ts";
 import type { ListedTopic, TopicKey } from "./topics.ts";
-import { insertTopic, listTopics, selectAllTopics, selectTopics } from "./topics.ts";
+import {
+  compareTopicConfigsAndSet,
+  insertTopic,
+  listTopics,
+  selectAllTopics,
+  selectTopics,
+} from "./topics.ts";
 
 export interface D1CatalogueOptions {
   readonly now?: () => number;
@@ -145,6 +157,30 @@ export class D1Catalogue implements CataloguePort {
     );
     this.#forgetTopicId(clusterId, topicId);
     return done;
+  }
+
+  async changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean> {
+    const done = await this.#db.write(`the configs of topic ${topicId}`, (session) =>
+      compareTopicConfigsAndSet(session, clusterId, topicId, expected, next),
+    );
+    this.#forgetTopicId(clusterId, topicId);
+    return done;
+  }
+
+  async changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changed: Readonly<Record<string, string | null>>,
+  ): Promise<void> {
+    await this.#db.write(`the configs of broker ${brokerId}`, (session) =>
+      changeBrokerConfigs(session, clusterId, brokerId, changed),
+    );
+    this.#clusters.forget(clusterId, "");
   }
 
   async changePartition(

@@ -1,6 +1,6 @@
-/** Tables `clusters` and `brokers`. */
+/** Tables `clusters`, `brokers` and `broker_configs`. */
 import type { FencingOutcome } from "../broker/ports.ts";
-import type { BrokerInfo, ClusterInfo } from "../cluster/types.ts";
+import type { BrokerInfo, ClusterInfo, ConfigMap } from "../cluster/types.ts";
 import { changes } from "./session.ts";
 
 interface Row {
@@ -16,14 +16,55 @@ const SELECT = `
   WHERE c.cluster_id = ?1
   ORDER BY b.broker_id`;
 
+interface ConfigRow {
+  readonly broker_id: number;
+  readonly name: string;
+  readonly value: string;
+}
+
+const SELECT_CONFIGS = `
+  SELECT broker_id, name, value FROM broker_configs WHERE cluster_id = ?1 ORDER BY broker_id, name`;
+const SET_CONFIG = `
+  INSERT INTO broker_configs (cluster_id, broker_id, name, value) VALUES (?1, ?2, ?3, ?4)
+  ON CONFLICT DO UPDATE SET value = excluded.value`;
+const DELETE_CONFIG =
+  "DELETE FROM broker_configs WHERE cluster_id = ?1 AND broker_id = ?2 AND name = ?3";
+
 export async function selectCluster(
   session: D1DatabaseSession,
   clusterId: string,
 ): Promise<ClusterInfo | null> {
-  const { results } = await session.prepare(SELECT).bind(clusterId).all<Row>();
-  if (results.length === 0) return null;
-  const brokers = results.flatMap(brokerOf);
-  return { clusterId, controllerId: controllerOf(brokers), brokers };
+  const [rows, configs] = await session.batch<Row & ConfigRow>([
+    session.prepare(SELECT).bind(clusterId),
+    session.prepare(SELECT_CONFIGS).bind(clusterId),
+  ]);
+  if (rows === undefined || rows.results.length === 0) return null;
+  const brokers = rows.results.flatMap(brokerOf);
+  const controllerId = controllerOf(brokers);
+  return { clusterId, controllerId, brokers, configs: configsOf(configs?.results ?? []) };
+}
+
+function configsOf(rows: readonly ConfigRow[]): Record<number, ConfigMap> {
+  const configs: Record<number, Record<string, string>> = {};
+  for (const { broker_id: brokerId, name, value } of rows) {
+    configs[brokerId] = { ...configs[brokerId], [name]: value };
+  }
+  return configs;
+}
+
+/** One row written for each config. */
+export async function changeBrokerConfigs(
+  session: D1DatabaseSession,
+  clusterId: string,
+  brokerId: number,
+  changed: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const statements = Object.entries(changed).map(([name, value]) =>
+    value === null
+      ? session.prepare(DELETE_CONFIG).bind(clusterId, brokerId, name)
+      : session.prepare(SET_CONFIG).bind(clusterId, brokerId, name, value),
+  );
+  if (statements.length > 0) await session.batch(statements);
 }
 
 /** A cluster without brokers is one row of nulls. */

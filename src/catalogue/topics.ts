@@ -1,6 +1,6 @@
 /** Table `topics`, and a topic as a whole: with its partitions and configs. */
 import type { NewTopic } from "../broker/ports.ts";
-import type { TopicInfo } from "../cluster/types.ts";
+import type { ConfigMap, TopicInfo } from "../cluster/types.ts";
 import type { BrokerLists } from "./partitions.ts";
 import { insertNewPartitions, PARTITIONS_OF_T, unpack } from "./partitions.ts";
 import { changes } from "./session.ts";
@@ -105,6 +105,24 @@ export async function listTopics(
     topicId: row.topic_id,
     internal: row.internal === 1,
   }));
+}
+
+/** False when the topic sets something else by now, or is gone. Writes one row. */
+export async function compareTopicConfigsAndSet(
+  session: D1DatabaseSession,
+  clusterId: string,
+  topicId: string,
+  expected: ConfigMap,
+  next: ConfigMap,
+): Promise<boolean> {
+  const result = await session
+    .prepare(
+      `UPDATE topics SET configs = ?4
+       WHERE cluster_id = ?1 AND topic_id = ?2 AND json(configs) = json(?3)`,
+    )
+    .bind(clusterId, topicId, JSON.stringify(expected), JSON.stringify(next))
+    .run();
+  return changes(result) === 1;
 }
 
 /**

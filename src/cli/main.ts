@@ -21,6 +21,10 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/console-consumer.ts")).consoleConsumerCommand(),
   },
   {
+    name: "consumer-groups",
+    load: async () => (await import("./commands/consumer-groups.ts")).consumerGroupsCommand(),
+  },
+  {
     name: "get-offsets",
     load: async () => (await import("./commands/get-offsets.ts")).getOffsetsCommand(),
   },
@@ -35,6 +39,16 @@ const COMMANDS: readonly Entry[] = [
   {
     name: "consumer-perf-test",
     load: async () => (await import("./commands/consumer-perf-test.ts")).consumerPerfTestCommand(),
+  },
+  {
+    name: "verifiable-producer",
+    load: async () =>
+      (await import("./commands/verifiable-producer.ts")).verifiableProducerCommand(),
+  },
+  {
+    name: "verifiable-consumer",
+    load: async () =>
+      (await import("./commands/verifiable-consumer.ts")).verifiableConsumerCommand(),
   },
   {
     name: "leader-election",

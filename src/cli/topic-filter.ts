@@ -8,18 +8,22 @@ import { CommandFailure } from "./failure.ts";
  * @throws CommandFailure when it is no regular expression.
  */
 export function topicFilter(pattern: string): (topic: string) => boolean {
+  const expression = topicPattern(pattern);
+  return (topic) => expression.test(topic);
+}
+
+/** The same as an expression, for who subscribes by it. @throws CommandFailure */
+export function topicPattern(pattern: string): RegExp {
   const source = pattern
     .trim()
     .replaceAll(",", "|")
     .replaceAll(" ", "")
     .replaceAll(/^["']+|["']+$/g, "");
-  let expression: RegExp;
   try {
-    expression = new RegExp(`^(?:${source})$`);
+    return new RegExp(`^(?:${source})$`);
   } catch {
     throw new CommandFailure(`${source} is an invalid regex.`);
   }
-  return (topic) => expression.test(topic);
 }
 
 export type PartitionFilter = (topic: string, partition: number) => boolean;

@@ -8,12 +8,16 @@ import { electLeadersApi } from "../protocol/api/43-elect-leaders.ts";
 import { alterPartitionReassignmentsApi } from "../protocol/api/45-alter-partition-reassignments.ts";
 import { listPartitionReassignmentsApi } from "../protocol/api/46-list-partition-reassignments.ts";
 import { describeClusterApi } from "../protocol/api/60-describe-cluster.ts";
-import {
-  type DescribeTopicPartitionsRequestInput,
-  type DescribeTopicPartitionsResponse,
-  describeTopicPartitionsApi,
-} from "../protocol/api/75-describe-topic-partitions.ts";
 import { apiByKey } from "../protocol/api/registry.ts";
+import { AdminCalls, errorOf, failureOf, partitionName, throwIfAny } from "./admin-calls.ts";
+import type {
+  ConsumerGroupDescription,
+  ConsumerGroupListing,
+  GroupType,
+  MemberToRemove,
+} from "./admin-group-types.ts";
+import * as groups from "./admin-groups.ts";
+import { describeTopics } from "./admin-topics.ts";
 import type {
   ApiVersion,
   CallOptions,
@@ -29,7 +33,8 @@ import type {
 import { BrokerClient } from "./broker-client.ts";
 import { type CommonConfig, commonDefs, type Numeric } from "./common-config.ts";
 import { int, parseConfig } from "./config.ts";
-import { AdminError, type AdminFailure, ErrorCode, errorMessage, KafkaError } from "./errors.ts";
+import { ErrorCode, KafkaError } from "./errors.ts";
+import type { CommittedOffset, OffsetToCommit } from "./group-offsets.ts";
 import { listOffsetsWithRetry, type OffsetQuery, type OffsetResult } from "./list-offsets.ts";
 import type { ClientOptions } from "./options.ts";
 import type { TopicPartition } from "./topics.ts";
@@ -39,29 +44,21 @@ export interface AdminConfig extends CommonConfig {
   readonly "default.api.timeout.ms"?: Numeric;
 }
 
-interface NamedOutcome {
-  readonly name: string;
-  readonly errorCode: number;
-  readonly errorMessage: string | null;
-}
-
 const defs = { ...commonDefs, "default.api.timeout.ms": int(60_000, 0) } as const;
-/** Answers of describeTopics come in pages of so many partitions, Kafka's own default. */
-const PARTITIONS_PER_PAGE = 2000;
 
 /**
- * Topics, offsets and the cluster (Kafka's Admin). Calls that name several things reject with an
+ * Topics, groups, offsets and the cluster (Kafka's Admin). Calls that name several things reject with an
  * AdminError that says which of them failed; what it does not name was done.
  */
 export class Admin {
   readonly #client: BrokerClient;
-  readonly #timeoutMs: number;
+  readonly #calls: AdminCalls;
 
   /** @throws ConfigError */
   constructor(config: AdminConfig, options: ClientOptions = {}) {
     const settings = parseConfig(defs, config);
     this.#client = new BrokerClient(settings, options);
-    this.#timeoutMs = settings["default.api.timeout.ms"];
+    this.#calls = new AdminCalls(this.#client, settings["default.api.timeout.ms"]);
   }
 
   /** @param options.validateOnly checks all, creates nothing */
@@ -71,27 +68,33 @@ export class Admin {
   ): Promise<CreatedTopic[]> {
     const { validateOnly = false } = options;
     const created = new Map<string, CreatedTopic>();
-    await this.#forEach("creating topics", topics, nameOf, options, async (left, timeoutMs) => {
-      const body = { topics: left.map(creatableTopic), timeoutMs, validateOnly };
-      const response = await this.#client.request(createTopicsApi, body, { timeoutMs });
-      for (const topic of response.topics) {
-        const configs = (topic.configs ?? []).map(({ name, value }) => [name, value] as const);
-        created.set(topic.name, {
-          name: topic.name,
-          topicId: topic.topicId,
-          numPartitions: topic.numPartitions,
-          replicationFactor: topic.replicationFactor,
-          configs: Object.fromEntries(configs),
-        });
-      }
-      return response.topics;
-    });
+    await this.#calls.forEach(
+      "creating topics",
+      topics,
+      nameOf,
+      options,
+      async (left, timeoutMs) => {
+        const body = { topics: left.map(creatableTopic), timeoutMs, validateOnly };
+        const response = await this.#client.request(createTopicsApi, body, { timeoutMs });
+        for (const topic of response.topics) {
+          const configs = (topic.configs ?? []).map(({ name, value }) => [name, value] as const);
+          created.set(topic.name, {
+            name: topic.name,
+            topicId: topic.topicId,
+            numPartitions: topic.numPartitions,
+            replicationFactor: topic.replicationFactor,
+            configs: Object.fromEntries(configs),
+          });
+        }
+        return response.topics;
+      },
+    );
     return topics.map(({ name }) => created.get(name) as CreatedTopic);
   }
 
   async deleteTopics(names: readonly string[], options: CallOptions = {}): Promise<void> {
     const same = (name: string) => name;
-    await this.#forEach("deleting topics", names, same, options, async (left, timeoutMs) => {
+    await this.#calls.forEach("deleting topics", names, same, options, async (left, timeoutMs) => {
       const topics = left.map((name) => ({ name, topicId: ZERO_UUID }));
       const body = { topics, topicNames: left, timeoutMs };
       const { responses } = await this.#client.request(deleteTopicsApi, body, { timeoutMs });
@@ -107,51 +110,20 @@ export class Admin {
     options: CallOptions & { readonly validateOnly?: boolean } = {},
   ): Promise<void> {
     const { validateOnly = false } = options;
-    await this.#forEach("creating partitions", topics, nameOf, options, async (left, timeoutMs) => {
-      const body = {
-        topics: left.map(({ name, count }) => ({ name, count, assignments: null })),
-        timeoutMs,
-        validateOnly,
-      };
-      return (await this.#client.request(createPartitionsApi, body, { timeoutMs })).results;
-    });
-  }
-
-  /**
-   * Asks about each thing until it is done or its error is final.
-   *
-   * @throws AdminError naming what failed
-   */
-  async #forEach<T>(
-    what: string,
-    things: readonly T[],
-    nameOfThing: (thing: T) => string,
-    options: CallOptions,
-    ask: (left: readonly T[], timeoutMs: number) => Promise<readonly NamedOutcome[]>,
-  ): Promise<void> {
-    const failures = new Map<string, KafkaError>();
-    let left = things;
-    if (left.length === 0) return;
-    const attempt = async (timeoutMs: number) => {
-      const outcomes = await ask(left, timeoutMs);
-      const errors = new Map(outcomes.map((outcome) => [outcome.name, errorOf(outcome)]));
-      for (const thing of left) {
-        const name = nameOfThing(thing);
-        const error = errors.has(name) ? errors.get(name) : notAnswered();
-        if (error === null || error === undefined) failures.delete(name);
-        else failures.set(name, error);
-      }
-      left = left.filter((thing) => failures.get(nameOfThing(thing))?.retriable === true);
-      const [first] = left;
-      if (first !== undefined) throw failures.get(nameOfThing(first));
-    };
-    try {
-      await this.#client.retry(what, options.timeoutMs ?? this.#timeoutMs, attempt);
-    } catch (error) {
-      // With an answer for everything, the errors in it say more than that time ran out.
-      if (failures.size === 0 || !(error instanceof KafkaError)) throw error;
-    }
-    throwIfAny(things.map(nameOfThing).flatMap((name) => failureOf(name, failures.get(name))));
+    await this.#calls.forEach(
+      "creating partitions",
+      topics,
+      nameOf,
+      options,
+      async (left, timeoutMs) => {
+        const body = {
+          topics: left.map(({ name, count }) => ({ name, count, assignments: null })),
+          timeoutMs,
+          validateOnly,
+        };
+        return (await this.#client.request(createPartitionsApi, body, { timeoutMs })).results;
+      },
+    );
   }
 
   /** All topics, by name. */
@@ -159,7 +131,7 @@ export class Admin {
     options: CallOptions & { readonly listInternal?: boolean } = {},
   ): Promise<TopicListing[]> {
     const { listInternal = false } = options;
-    return this.#retry("listing topics", options, async (timeoutMs) => {
+    return this.#calls.retry("listing topics", options, async (timeoutMs) => {
       const body = { topics: null, allowAutoTopicCreation: false };
       const { topics } = await this.#client.request(metadataApi, body, { timeoutMs });
       return topics
@@ -174,58 +146,7 @@ export class Admin {
     names: readonly string[],
     options: CallOptions = {},
   ): Promise<TopicDescription[]> {
-    if (names.length === 0) return [];
-    const versions = await this.#retry("describing topics", options, () => this.#client.versions());
-    const found = versions.has(describeTopicPartitionsApi.key)
-      ? await this.#describeInPages(names, options)
-      : await this.#describeByMetadata(names, options);
-    const failures = names.flatMap((name) => {
-      const code = found.get(name)?.errorCode ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      return failureOf(name, code === ErrorCode.NONE ? null : new KafkaError(code));
-    });
-    throwIfAny(failures);
-    return names.map((name) => (found.get(name) as DescribedTopic).description);
-  }
-
-  async #describeInPages(
-    names: readonly string[],
-    options: CallOptions,
-  ): Promise<Map<string, DescribedTopic>> {
-    const found = new Map<string, DescribedTopic>();
-    // The server answers in this order too, which is what makes a cursor work.
-    const topics = [...new Set(names)].sort().map((name) => ({ name }));
-    let cursor: DescribeTopicPartitionsResponse["nextCursor"] = null;
-    do {
-      const body: DescribeTopicPartitionsRequestInput = {
-        topics,
-        responsePartitionLimit: PARTITIONS_PER_PAGE,
-        cursor,
-      };
-      const page: DescribeTopicPartitionsResponse = await this.#retry(
-        "describing topics",
-        options,
-        (timeoutMs) => this.#client.request(describeTopicPartitionsApi, body, { timeoutMs }),
-      );
-      for (const topic of page.topics) addToDescriptions(found, topic);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    return found;
-  }
-
-  async #describeByMetadata(
-    names: readonly string[],
-    options: CallOptions,
-  ): Promise<Map<string, DescribedTopic>> {
-    const found = new Map<string, DescribedTopic>();
-    const body = {
-      topics: names.map((name) => ({ name, topicId: ZERO_UUID })),
-      allowAutoTopicCreation: false,
-    };
-    const { topics } = await this.#retry("describing topics", options, (timeoutMs) =>
-      this.#client.request(metadataApi, body, { timeoutMs }),
-    );
-    for (const topic of topics) addToDescriptions(found, topic);
-    return found;
+    return describeTopics(this.#calls, names, options);
   }
 
   /**
@@ -238,7 +159,7 @@ export class Admin {
     options: CallOptions = {},
   ): Promise<(TopicPartition & { readonly lowWatermark: number })[]> {
     const marks = new Map<string, number>();
-    await this.#forEach(
+    await this.#calls.forEach(
       "deleting records",
       before,
       partitionName,
@@ -278,7 +199,7 @@ export class Admin {
   ): Promise<OffsetResult[]> {
     const answers = await listOffsetsWithRetry(this.#client, queries, {
       readCommitted: options.isolationLevel === "read_committed",
-      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      timeoutMs: this.#calls.timeoutMs(options),
     });
     throwIfAny(answers.flatMap((answer) => failureOf(partitionName(answer), answer.error)));
     return answers.map(({ result }) => result as OffsetResult);
@@ -293,7 +214,7 @@ export class Admin {
     partitions: readonly TopicPartition[] | null,
     options: CallOptions = {},
   ): Promise<ElectionOutcome[]> {
-    return this.#retry("electing leaders", options, async (timeoutMs) => {
+    return this.#calls.retry("electing leaders", options, async (timeoutMs) => {
       const byTopic = partitions === null ? null : Map.groupBy(partitions, ({ topic }) => topic);
       const topicPartitions =
         byTopic === null
@@ -320,7 +241,7 @@ export class Admin {
     options: CallOptions = {},
   ): Promise<void> {
     const what = "reassigning partitions";
-    await this.#forEach(what, targets, partitionName, options, async (left, timeoutMs) => {
+    await this.#calls.forEach(what, targets, partitionName, options, async (left, timeoutMs) => {
       const topics = Array.from(
         Map.groupBy(left, ({ topic }) => topic),
         ([name, some]) => ({
@@ -349,7 +270,7 @@ export class Admin {
     partitions: readonly TopicPartition[] | null = null,
     options: CallOptions = {},
   ): Promise<PartitionReassignment[]> {
-    return this.#retry("listing reassignments", options, async (timeoutMs) => {
+    return this.#calls.retry("listing reassignments", options, async (timeoutMs) => {
       const byTopic = partitions === null ? null : Map.groupBy(partitions, ({ topic }) => topic);
       const topics =
         byTopic === null
@@ -370,12 +291,90 @@ export class Admin {
     });
   }
 
+  /**
+   * All groups of consumers, by id.
+   *
+   * @param options.states only those in one of these states, such as "Stable"; case does not matter
+   */
+  async listConsumerGroups(
+    options: CallOptions & {
+      readonly states?: readonly string[];
+      readonly types?: readonly GroupType[];
+    } = {},
+  ): Promise<ConsumerGroupListing[]> {
+    return groups.listConsumerGroups(this.#calls, options);
+  }
+
+  /** State, members and their partitions, in the order asked for. */
+  async describeConsumerGroups(
+    groupIds: readonly string[],
+    options: CallOptions = {},
+  ): Promise<ConsumerGroupDescription[]> {
+    return groups.describeConsumerGroups(this.#calls, groupIds, options);
+  }
+
+  /**
+   * What a group committed, by topic and partition; partitions without an offset are left out. A
+   * group that does not exist has none.
+   *
+   * @param options.partitions only these
+   * @param options.requireStable wait for transactions that may still commit offsets
+   */
+  async listConsumerGroupOffsets(
+    groupId: string,
+    options: CallOptions & {
+      readonly partitions?: readonly TopicPartition[];
+      readonly requireStable?: boolean;
+    } = {},
+  ): Promise<CommittedOffset[]> {
+    return groups.listConsumerGroupOffsets(this.#calls, groupId, options);
+  }
+
+  /** Sets where a group goes on. It must have no members (UNKNOWN_MEMBER_ID); it is made if need be. */
+  async alterConsumerGroupOffsets(
+    groupId: string,
+    offsets: readonly OffsetToCommit[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return groups.alterConsumerGroupOffsets(this.#calls, groupId, offsets, options);
+  }
+
+  /** Forgets groups and their offsets. They must have no members (NON_EMPTY_GROUP). */
+  async deleteConsumerGroups(
+    groupIds: readonly string[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return groups.deleteConsumerGroups(this.#calls, groupIds, options);
+  }
+
+  /** Forgets offsets of topics to which no member subscribes (GROUP_SUBSCRIBED_TO_TOPIC). */
+  async deleteConsumerGroupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return groups.deleteConsumerGroupOffsets(this.#calls, groupId, partitions, options);
+  }
+
+  /**
+   * Makes members leave, static ones too; a consumer that still runs joins again by itself.
+   *
+   * @param members null: all
+   */
+  async removeMembersFromConsumerGroup(
+    groupId: string,
+    members: readonly MemberToRemove[] | null,
+    options: CallOptions & { readonly reason?: string } = {},
+  ): Promise<void> {
+    return groups.removeMembersFromConsumerGroup(this.#calls, groupId, members, options);
+  }
+
   /** @param options.includeFencedBrokers also those that an operator took out */
   async describeCluster(
     options: CallOptions & { readonly includeFencedBrokers?: boolean } = {},
   ): Promise<ClusterDescription> {
     const { includeFencedBrokers = false } = options;
-    return this.#retry("describing the cluster", options, async (timeoutMs) => {
+    return this.#calls.retry("describing the cluster", options, async (timeoutMs) => {
       const body = { includeClusterAuthorizedOperations: false, includeFencedBrokers };
       const response = await this.#client.request(describeClusterApi, body, { timeoutMs });
       if (response.errorCode !== ErrorCode.NONE) {
@@ -391,7 +390,7 @@ export class Admin {
 
   /** What the server speaks, by API key. */
   async apiVersions(options: CallOptions = {}): Promise<ApiVersion[]> {
-    const versions = await this.#retry("asking for versions", options, () =>
+    const versions = await this.#calls.retry("asking for versions", options, () =>
       this.#client.versions(),
     );
     return [...versions]
@@ -399,20 +398,11 @@ export class Admin {
       .sort((a, b) => a.apiKey - b.apiKey);
   }
 
-  #retry<T>(
-    what: string,
-    options: CallOptions,
-    attempt: (leftMs: number) => Promise<T>,
-  ): Promise<T> {
-    return this.#client.retry(what, options.timeoutMs ?? this.#timeoutMs, attempt);
-  }
-
   /** Nothing is kept open; here so that all clients can be closed alike. */
   async close(): Promise<void> {}
 }
 
 const nameOf = ({ name }: { readonly name: string }) => name;
-const partitionName = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`;
 
 function creatableTopic(topic: NewTopic) {
   const { assignments = [], configs = {} } = topic;
@@ -424,67 +414,4 @@ function creatableTopic(topic: NewTopic) {
     assignments: assignments.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })),
     configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
   };
-}
-
-function errorOf({ errorCode, errorMessage: message }: NamedOutcome): KafkaError | null {
-  return errorCode === ErrorCode.NONE ? null : new KafkaError(errorCode, message ?? undefined);
-}
-
-function notAnswered(): KafkaError {
-  const code = ErrorCode.UNKNOWN_SERVER_ERROR;
-  return new KafkaError(code, `${errorMessage(code)} (the answer leaves it out)`);
-}
-
-function failureOf(name: string, error: KafkaError | null | undefined): AdminFailure[] {
-  return error === null || error === undefined ? [] : [{ name, error }];
-}
-
-function throwIfAny(failures: readonly AdminFailure[]): void {
-  if (failures.length > 0) throw new AdminError(failures);
-}
-
-interface DescribedTopic {
-  readonly errorCode: number;
-  readonly description: TopicDescription;
-}
-
-/** A topic's answer, or a further page of it. */
-function addToDescriptions(
-  found: Map<string, DescribedTopic>,
-  topic: {
-    readonly errorCode: number;
-    readonly name: string | null;
-    readonly topicId: string;
-    readonly isInternal: boolean;
-    readonly partitions: readonly {
-      readonly partitionIndex: number;
-      readonly leaderId: number;
-      readonly leaderEpoch: number;
-      readonly replicaNodes: readonly number[];
-      readonly isrNodes: readonly number[];
-      readonly eligibleLeaderReplicas?: readonly number[] | null;
-      readonly lastKnownElr?: readonly number[] | null;
-    }[];
-  },
-): void {
-  const name = topic.name ?? "";
-  const partitions = topic.partitions.map((partition) => ({
-    partition: partition.partitionIndex,
-    leader: partition.leaderId < 0 ? null : partition.leaderId,
-    leaderEpoch: partition.leaderEpoch,
-    replicas: partition.replicaNodes,
-    isr: partition.isrNodes,
-    eligibleLeaderReplicas: partition.eligibleLeaderReplicas ?? null,
-    lastKnownElr: partition.lastKnownElr ?? null,
-  }));
-  const before = found.get(name)?.description.partitions ?? [];
-  found.set(name, {
-    errorCode: topic.errorCode,
-    description: {
-      name,
-      topicId: topic.topicId,
-      isInternal: topic.isInternal,
-      partitions: [...before, ...partitions].sort((a, b) => a.partition - b.partition),
-    },
-  });
 }

@@ -1,6 +1,6 @@
 import type { CompletedFetch } from "./completed-fetch.ts";
-import type { ResetStrategy } from "./consumer-config.ts";
 import { IllegalStateError } from "./errors.ts";
+import type { ResetStrategy } from "./reset-strategy.ts";
 import type { TopicPartition } from "./topics.ts";
 
 /** What a consumer knows of a partition that it reads. */
@@ -11,6 +11,12 @@ export interface AssignedPartition {
   position: number | null;
   /** Where to look it up: what a seek said, else auto.offset.reset. */
   resetTo: ResetStrategy;
+  /** Of the last record given; null before there was one. */
+  positionEpoch: number | null;
+  /** What the group committed is still to be asked for: it comes before resetTo. */
+  awaitsCommitted: boolean;
+  /** The position that this consumer committed last, or found committed; null for none. */
+  committed: number | null;
   /** Changes with every seek, so that answers to older questions can be told. */
   version: number;
   paused: boolean;
@@ -31,9 +37,12 @@ export interface AssignedPartition {
 export class Assignment {
   readonly #partitions = new Map<string, AssignedPartition>();
   readonly #defaultReset: ResetStrategy;
+  readonly #hasGroup: boolean;
 
-  constructor(defaultReset: ResetStrategy) {
+  /** @param hasGroup positions begin at what the group committed */
+  constructor(defaultReset: ResetStrategy, hasGroup: boolean) {
     this.#defaultReset = defaultReset;
+    this.#hasGroup = hasGroup;
   }
 
   get isEmpty(): boolean {
@@ -66,6 +75,9 @@ export class Assignment {
       partition,
       position: null,
       resetTo: this.#defaultReset,
+      positionEpoch: null,
+      awaitsCommitted: this.#hasGroup,
+      committed: null,
       version: 0,
       paused: false,
       fetched: null,
@@ -100,6 +112,8 @@ export class Assignment {
 
   #move(assigned: AssignedPartition, position: number | null): void {
     assigned.position = position;
+    assigned.positionEpoch = null;
+    assigned.awaitsCommitted = false;
     assigned.version++;
     assigned.fetched = null;
     assigned.error = null;

@@ -61,6 +61,19 @@ export function text(defaultValue: string): ConfigDef<string> {
   };
 }
 
+/** A name that is not empty, or none. */
+export function optionalText(): ConfigDef<string | null> {
+  return {
+    parse(name, value) {
+      if (value === undefined || value === null) return null;
+      if (typeof value !== "string" || value === "") {
+        throw invalid(name, value, "a string that is not empty");
+      }
+      return value;
+    },
+  };
+}
+
 /** One of a few words; each stands for a value. */
 export function choice<T>(defaultValue: T, choices: Readonly<Record<string, T>>): ConfigDef<T> {
   return {

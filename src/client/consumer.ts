@@ -1,58 +1,62 @@
-import type { KafkaHeader } from "../protocol/record-batch.ts";
 import { type AssignedPartition, Assignment } from "./assignment.ts";
 import { BrokerClient } from "./broker-client.ts";
-import type { FetchedRecord } from "./completed-fetch.ts";
+import { settledWithin } from "./clock.ts";
 import {
   type ConsumerConfig,
   type ConsumerSettings,
   parseConsumerConfig,
 } from "./consumer-config.ts";
-import {
-  AdminError,
-  IllegalStateError,
-  RecordDeserializationError,
-  TimeoutError,
-} from "./errors.ts";
+import { type ConsumerRecord, RecordReader } from "./consumer-record.ts";
+import { AdminError, IllegalStateError, TimeoutError, WakeupError } from "./errors.ts";
 import { Fetcher } from "./fetcher.ts";
+import { type CommittedOffset, type OffsetToCommit, throwIfNoOffset } from "./group-offsets.ts";
+import { GroupSession } from "./group-session.ts";
 import { listOffsetsWithRetry, type OffsetQuery, type OffsetResult } from "./list-offsets.ts";
+import type { MembershipAtClose } from "./membership.ts";
 import { Metadata } from "./metadata.ts";
+import type { OffsetCommitCallback } from "./offset-commits.ts";
 import type { ClientOptions } from "./options.ts";
-import { BytesDeserializer, type Deserializer } from "./serializers.ts";
+import type { RebalanceListener } from "./rebalance-listener.ts";
 import { Signal } from "./signal.ts";
-import { fetchPartitions, type PartitionInfo, type TopicPartition } from "./topics.ts";
+import { fetchPartitions, type PartitionInfo, placesOf, type TopicPartition } from "./topics.ts";
 
-export interface ConsumerRecord<K, V> extends TopicPartition {
-  readonly offset: number;
-  /** Milliseconds since the Unix epoch; -1 when there is none. */
-  readonly timestamp: number;
-  /** Whose clock that was: the producer's, or the log's. */
-  readonly timestampType: "CreateTime" | "LogAppendTime";
-  readonly key: K | null;
-  /** null is a tombstone. */
-  readonly value: V | null;
-  readonly headers: readonly KafkaHeader[];
-  /** Bytes; -1 for null. */
-  readonly serializedKeySize: number;
-  readonly serializedValueSize: number;
-  /** -1 when the log does not say. */
-  readonly leaderEpoch: number;
+export interface ConsumerGroupMetadata {
+  readonly groupId: string;
+  /** Member epoch under KIP-848; -1 before the group was joined. */
+  readonly generationId: number;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
 }
 
+export interface CloseOptions {
+  /** Bound on committing and leaving. Default 30000. */
+  readonly timeoutMs?: number;
+  /** Whether to leave the group: by default unless group.instance.id is set. */
+  readonly membership?: MembershipAtClose;
+}
+
+const CLOSE_TIMEOUT_MS = 30_000;
+
 /**
- * Reads partitions that it is told to read (Kafka's KafkaConsumer, with assign()).
+ * Reads what its group gives it (subscribe()), or the partitions that it is told to read (assign()).
+ * Kafka's KafkaConsumer.
  *
  * poll() is to be called again and again, by one caller at a time. While it is not called nothing
- * runs but the fetch that the last call began.
+ * runs but heartbeats and what the last call began.
  */
 export class Consumer<K = Uint8Array, V = Uint8Array> {
   readonly #settings: ConsumerSettings;
   readonly #client: BrokerClient;
-  readonly #keyDeserializer: Deserializer<K>;
-  readonly #valueDeserializer: Deserializer<V>;
+  readonly #reader: RecordReader<K, V>;
   readonly #assignment: Assignment;
   readonly #fetcher: Fetcher;
+  readonly #group: GroupSession;
   readonly #signal: Signal;
-  #polling = false;
+  /** What poll() is doing; null while nobody polls. */
+  #polling: Promise<unknown> | null = null;
+  #isWaiting = false;
+  #polledMs: number;
+  #woken = false;
   #closed = false;
 
   /** @throws ConfigError */
@@ -60,11 +64,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     const settings = parseConsumerConfig(config);
     this.#settings = settings;
     this.#client = new BrokerClient(settings, options);
-    const fallback = BytesDeserializer as Deserializer<unknown>;
-    this.#keyDeserializer = (settings["key.deserializer"] ?? fallback) as Deserializer<K>;
-    this.#valueDeserializer = (settings["value.deserializer"] ?? fallback) as Deserializer<V>;
+    this.#reader = new RecordReader(settings);
     this.#signal = new Signal(this.#client.clock);
-    this.#assignment = new Assignment(settings["auto.offset.reset"]);
+    this.#polledMs = this.#client.clock.now();
+    this.#assignment = new Assignment(settings["auto.offset.reset"], settings["group.id"] !== null);
     const changed = () => this.#signal.notify();
     const metadata = new Metadata(this.#client, {
       maxAgeMs: settings["metadata.max.age.ms"],
@@ -72,35 +75,77 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
       onChange: changed,
     });
     this.#fetcher = new Fetcher(this.#client, metadata, this.#assignment, settings, { changed });
+    this.#group = new GroupSession({
+      client: this.#client,
+      settings,
+      assignment: this.#assignment,
+      changed,
+      idleSinceMs: () => (this.#isWaiting ? null : this.#polledMs),
+    });
+  }
+
+  /**
+   * Reads, as a member of the group, what of these topics the group gives it. The next poll() joins;
+   * in place of what was subscribed to before.
+   *
+   * @param topics names, or a RegExp for all topics in whose names it finds a match, also those to
+   *   come. Under group.protocol=consumer the server holds it against them, in RE2's syntax.
+   * @param listener told when partitions come and go
+   * @throws KafkaError INVALID_GROUP_ID without a group.id
+   */
+  subscribe(topics: readonly string[] | RegExp, listener?: RebalanceListener): void {
+    this.#throwIfClosed();
+    if (this.#group.subscription.isEmpty) this.#polledMs = this.#client.clock.now();
+    this.#group.subscribe(topics, listener ?? null);
+    this.#signal.notify();
+  }
+
+  /** Leaves the group, or gives up what was assigned; a static member's place stays. */
+  async unsubscribe(): Promise<void> {
+    this.#throwIfClosed();
+    const timeoutMs = this.#settings["default.api.timeout.ms"];
+    const reason = "the consumer unsubscribed from all topics";
+    try {
+      await this.#group.leave(reason, "default", timeoutMs);
+    } finally {
+      this.#assignment.assign([]);
+      this.#signal.notify();
+    }
+  }
+
+  /** The topics subscribed to; of a RegExp, those known to match. */
+  subscription(): string[] {
+    const { subscription } = this.#group;
+    return subscription.isGroup ? [...subscription.topics] : [];
   }
 
   /** Reads these partitions and no others; those read before go on where they are. */
   assign(partitions: readonly TopicPartition[]): void {
     this.#throwIfClosed();
+    this.#group.subscription.assign();
     this.#assignment.assign(partitions);
+    if (partitions.length === 0) this.#group.subscription.clear();
     this.#signal.notify();
   }
 
   assignment(): TopicPartition[] {
-    return this.#assignment.partitions.map(({ topic, partition }) => ({ topic, partition }));
+    return placesOf(this.#assignment.partitions);
   }
 
   /**
    * Up to max.poll.records records: at once if there are any, else after waiting `timeoutMs` at
-   * most. Empty when the time is over. Advances the positions.
+   * most, for the group too. Empty when the time is over. Advances the positions.
    *
-   * @throws (rejects) RecordDeserializationError, OffsetOutOfRangeError, or the server's KafkaError
-   *   if asking again would not help
+   * @throws (rejects) RecordDeserializationError, OffsetOutOfRangeError, RebalanceListenerError,
+   *   WakeupError, or the server's KafkaError if asking again would not help
    */
   async poll(timeoutMs: number): Promise<ConsumerRecord<K, V>[]> {
     const deadline = this.#client.clock.now() + timeoutMs;
     return this.#exclusively(async () => {
       for (;;) {
-        const records = this.#collect(this.#settings["max.poll.records"]);
-        const now = this.#client.clock.now();
-        const wakeAt = this.#fetcher.step(now);
+        const { records, wakeAt, now } = await this.#turn(this.#settings["max.poll.records"]);
         if (records.length > 0 || now >= deadline) return records;
-        await this.#signal.wait(Math.min(wakeAt, deadline));
+        await this.#wait(Math.min(wakeAt, deadline));
         this.#throwIfClosed();
       }
     });
@@ -117,53 +162,127 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
 
   async #next(): Promise<ConsumerRecord<K, V> | null> {
     for (;;) {
-      const [record] = this.#collect(1);
-      const wakeAt = this.#fetcher.step(this.#client.clock.now());
+      const { records, wakeAt } = await this.#turn(1);
+      const [record] = records;
       if (record !== undefined) return record;
-      await this.#signal.wait(wakeAt);
+      await this.#wait(wakeAt);
       if (this.#closed) return null;
     }
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     this.#throwIfClosed();
-    if (this.#assignment.isEmpty) throw new IllegalStateError("no partitions are assigned");
-    if (this.#polling) throw new IllegalStateError("another poll() is under way");
-    this.#polling = true;
-    try {
-      return await work();
-    } finally {
-      this.#polling = false;
+    if (this.#group.subscription.isEmpty) {
+      throw new IllegalStateError("no partitions are assigned and no topics subscribed to");
     }
+    if (this.#polling !== null) throw new IllegalStateError("another poll() is under way");
+    const polling = work();
+    this.#polling = polling;
+    try {
+      return await polling;
+    } finally {
+      this.#polling = null;
+      this.#polledMs = this.#client.clock.now();
+    }
+  }
+
+  /** What the group wants comes first, then what was given before is committed, then more is given. */
+  async #turn(max: number) {
+    this.#throwIfWoken();
+    this.#polledMs = this.#client.clock.now();
+    const groupAt = await this.#group.advance();
+    this.#throwIfClosed();
+    const now = this.#client.clock.now();
+    const offsetsAt = this.#group.step(now);
+    const records = this.#group.holdsRecords ? [] : this.#collect(max);
+    const wakeAt = Math.min(groupAt, offsetsAt, this.#fetcher.step(now));
+    return { records, wakeAt, now };
   }
 
   #collect(max: number): ConsumerRecord<K, V>[] {
     const records: ConsumerRecord<K, V>[] = [];
     this.#fetcher.collect(max, (assigned, record) => {
-      records.push(this.#deserialize(assigned, record));
+      records.push(this.#reader.read(assigned, record));
+      assigned.positionEpoch = record.leaderEpoch < 0 ? null : record.leaderEpoch;
     });
     return records;
   }
 
-  #deserialize({ topic, partition }: TopicPartition, record: FetchedRecord): ConsumerRecord<K, V> {
-    const { offset, timestamp, timestampType, key, value, headers, leaderEpoch } = record;
+  async #wait(untilMs: number): Promise<void> {
+    this.#isWaiting = true;
     try {
-      return {
-        topic,
-        partition,
-        offset,
-        timestamp,
-        timestampType,
-        key: key === null ? null : this.#keyDeserializer.deserialize(topic, key, headers),
-        value: value === null ? null : this.#valueDeserializer.deserialize(topic, value, headers),
-        headers,
-        serializedKeySize: key?.length ?? -1,
-        serializedValueSize: value?.length ?? -1,
-        leaderEpoch,
-      };
-    } catch (cause) {
-      throw new RecordDeserializationError(topic, partition, offset, cause);
+      await this.#signal.wait(untilMs);
+    } finally {
+      this.#isWaiting = false;
     }
+    this.#throwIfWoken();
+  }
+
+  /** Whatever waits in poll(), position() or an iteration rejects with WakeupError, or the next will. */
+  wakeup(): void {
+    this.#woken = true;
+    this.#signal.notify();
+  }
+
+  #throwIfWoken(): void {
+    if (!this.#woken) return;
+    this.#woken = false;
+    throw new WakeupError();
+  }
+
+  /**
+   * Commits offsets for the group, again and again until it is done.
+   *
+   * @param offsets the next to be read of each; left out: the positions, after what poll() gave
+   * @throws (rejects) CommitFailedError, RebalanceInProgressError, TimeoutError after
+   *   default.api.timeout.ms, KafkaError
+   */
+  async commitSync(
+    offsets?: readonly OffsetToCommit[],
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<void> {
+    this.#throwIfClosed();
+    const timeoutMs = options.timeoutMs ?? this.#settings["default.api.timeout.ms"];
+    return this.#group.commits.commit(this.#toCommit(offsets), timeoutMs);
+  }
+
+  /**
+   * Commits without waiting, in one attempt; a later commit is not overtaken.
+   *
+   * @param callback told how it went; without it nobody is
+   */
+  commitAsync(offsets?: readonly OffsetToCommit[] | null, callback?: OffsetCommitCallback): void {
+    this.#throwIfClosed();
+    const toCommit = this.#toCommit(offsets ?? undefined);
+    this.#group.commits.commitOnce(toCommit).then(
+      () => callback?.(null, toCommit),
+      (error: Error) => callback?.(error, toCommit),
+    );
+  }
+
+  #toCommit(offsets: readonly OffsetToCommit[] | undefined): readonly OffsetToCommit[] {
+    offsets?.forEach(throwIfNoOffset);
+    return offsets ?? this.#group.commits.consumed();
+  }
+
+  /** What the group committed, in the order asked for; null where it has not. */
+  async committed(places: readonly TopicPartition[]): Promise<(CommittedOffset | null)[]> {
+    this.#throwIfClosed();
+    return this.#group.committed(places, this.#settings["default.api.timeout.ms"]);
+  }
+
+  /** @throws KafkaError INVALID_GROUP_ID without a group.id */
+  groupMetadata(): ConsumerGroupMetadata {
+    const { groupId, memberId, generationIdOrMemberEpoch, groupInstanceId } = this.#group.member;
+    const generationId = generationIdOrMemberEpoch;
+    return { groupId, generationId, memberId, groupInstanceId };
+  }
+
+  /** The next poll() joins anew, so that partitions are divided again (not under KIP-848). */
+  enforceRebalance(reason = "rebalance enforced by user"): void {
+    this.#throwIfClosed();
+    this.#group.enforceRebalance(reason);
+    this.#signal.notify();
   }
 
   /** Goes on at `offset` with the next poll(). */
@@ -199,14 +318,16 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     for (;;) {
       this.#throwIfClosed();
       if (assigned.position !== null) return assigned.position;
-      const wakeAt = this.#fetcher.step(this.#client.clock.now());
+      const now = this.#client.clock.now();
+      const wakeAt = Math.min(this.#group.step(now), this.#fetcher.step(now));
       const error = takeError(assigned);
       if (error !== null) throw error;
-      if (this.#client.clock.now() >= deadline) {
+      if (now >= deadline) {
         const { topic, partition } = place;
         throw new TimeoutError(`no position for ${topic}-${partition} within ${timeoutMs} ms`);
       }
       await this.#signal.wait(Math.min(wakeAt, deadline));
+      this.#throwIfWoken();
     }
   }
 
@@ -221,9 +342,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   }
 
   paused(): TopicPartition[] {
-    return this.#assignment.partitions
-      .filter(({ paused }) => paused)
-      .map(({ topic, partition }) => ({ topic, partition }));
+    return placesOf(this.#assignment.partitions.filter(({ paused }) => paused));
   }
 
   /** Records between the position and the end as of the last fetch; null before there was one. */
@@ -280,11 +399,21 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     });
   }
 
-  /** Ends a poll() that waits (it rejects) and an iteration (it ends), and gives up fetches. */
-  async close(): Promise<void> {
+  /**
+   * Ends a poll() that waits (it rejects) and an iteration (it ends), commits if that is to happen by
+   * itself, calls the listener and leaves the group.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closed) return;
+    const { timeoutMs = CLOSE_TIMEOUT_MS, membership = "default" } = options;
+    const { clock } = this.#client;
+    const deadline = clock.now() + timeoutMs;
     this.#closed = true;
-    this.#fetcher.close();
     this.#signal.notify();
+    if (this.#polling !== null) await settledWithin(clock, this.#polling, timeoutMs);
+    this.#fetcher.close();
+    const leftMs = Math.max(1, deadline - clock.now());
+    await this.#group.leave("the consumer is being closed", membership, leftMs);
   }
 
   #throwIfClosed(): void {

@@ -87,6 +87,50 @@ export class IllegalStateError extends Error {
   override readonly name = "IllegalStateError";
 }
 
+/** wakeup() was called: whatever waited has given up, and nothing is lost. */
+export class WakeupError extends Error {
+  override readonly name = "WakeupError";
+
+  constructor() {
+    super("wakeup() was called");
+  }
+}
+
+/**
+ * The group goes on without this member's offsets: it was taken for dead, or its partitions belong to
+ * another by now (Kafka's CommitFailedException). Records since the last commit are read again by
+ * whoever has the partitions; poll() joins anew.
+ */
+export class CommitFailedError extends KafkaError {
+  override readonly name = "CommitFailedError";
+
+  constructor(code: number, message: string) {
+    super(code, `the offsets cannot be committed: ${message}`);
+  }
+}
+
+/** The group rebalances (Kafka's RebalanceInProgressException): call poll(), then commit again. */
+export class RebalanceInProgressError extends KafkaError {
+  override readonly name = "RebalanceInProgressError";
+
+  constructor() {
+    super(
+      ErrorCode.REBALANCE_IN_PROGRESS,
+      "the offsets cannot be committed while the group rebalances: call poll(), then commit again",
+    );
+  }
+}
+
+/** A rebalance listener threw `cause`. The rebalance was carried out all the same. */
+export class RebalanceListenerError extends Error {
+  override readonly name = "RebalanceListenerError";
+
+  constructor(cause: unknown) {
+    super(`the rebalance listener threw: ${cause instanceof Error ? cause.message : cause}`);
+    this.cause = cause;
+  }
+}
+
 /** A partition without a position, and auto.offset.reset=none. */
 export class OffsetOutOfRangeError extends KafkaError {
   override readonly name = "OffsetOutOfRangeError";

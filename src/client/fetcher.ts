@@ -7,9 +7,10 @@ import type { BrokerClient } from "./broker-client.ts";
 import { CompletedFetch, type FetchedRecord } from "./completed-fetch.ts";
 import type { ConsumerSettings } from "./consumer-config.ts";
 import { ErrorCode, errorMessage, KafkaError, OffsetOutOfRangeError } from "./errors.ts";
-import { listOffsets, type OffsetAnswer } from "./list-offsets.ts";
+import { listOffsets, type OffsetAnswer, type OffsetSpec } from "./list-offsets.ts";
 import type { Metadata } from "./metadata.ts";
 import { PreferredReplicas } from "./preferred-replicas.ts";
+import type { ResetStrategy } from "./reset-strategy.ts";
 
 type FetchedPartition = FetchResponse["responses"][number]["partitions"][number];
 
@@ -161,7 +162,7 @@ export class Fetcher {
     let wakeAt = NEVER;
     const due: Asked[] = [];
     for (const assigned of this.#assignment.partitions) {
-      if (assigned.position !== null) continue;
+      if (assigned.position !== null || assigned.awaitsCommitted) continue;
       if (assigned.resetTo === "none") {
         assigned.error ??= new OffsetOutOfRangeError(
           assigned.topic,
@@ -184,7 +185,7 @@ export class Fetcher {
     const queries = due.map(({ assigned: { topic, partition, resetTo } }) => ({
       topic,
       partition,
-      spec: resetTo === "earliest" ? ("earliest" as const) : ("latest" as const),
+      spec: specOf(resetTo, this.#client.clock.now()),
     }));
     let answers: readonly OffsetAnswer[] | null = null;
     let failure: unknown = null;
@@ -201,7 +202,10 @@ export class Fetcher {
       if (assigned.version !== version) return;
       const answer = answers?.[i];
       const error = answer === undefined ? failure : answer.error;
-      if (answer?.result) {
+      if (answer?.result && answer.result.offset < 0) {
+        // No record is that young: what comes next is.
+        this.#assignment.reset(assigned, "latest");
+      } else if (answer?.result) {
         assigned.position = answer.result.offset;
         assigned.failures = 0;
       } else {
@@ -380,6 +384,11 @@ export class Fetcher {
       this.#client.clock.now() +
       backoffMs(this.#client.backoff, assigned.failures, this.#client.random);
   }
+}
+
+function specOf(resetTo: ResetStrategy, now: number): OffsetSpec {
+  if (typeof resetTo === "object") return { timestamp: Math.max(0, now - resetTo.byDurationMs) };
+  return resetTo === "earliest" ? "earliest" : "latest";
 }
 
 /** An error in the middle of a partition, with how many records came before it. */

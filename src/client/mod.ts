@@ -4,6 +4,13 @@
  */
 export { Admin, type AdminConfig } from "./admin.ts";
 export type {
+  ConsumerGroupDescription,
+  ConsumerGroupListing,
+  GroupType,
+  MemberDescription,
+  MemberToRemove,
+} from "./admin-group-types.ts";
+export type {
   ApiVersion,
   CallOptions,
   ClusterDescription,
@@ -17,12 +24,14 @@ export type {
   TopicListing,
 } from "./admin-types.ts";
 export type { CommonConfig } from "./common-config.ts";
-export { Consumer, type ConsumerRecord } from "./consumer.ts";
+export { type CloseOptions, Consumer, type ConsumerGroupMetadata } from "./consumer.ts";
 export type { ConsumerConfig } from "./consumer-config.ts";
+export type { ConsumerRecord } from "./consumer-record.ts";
 export {
   AdminError,
   type AdminFailure,
   BufferExhaustedError,
+  CommitFailedError,
   ConfigError,
   ErrorCode,
   errorMessage,
@@ -31,17 +40,25 @@ export {
   KafkaError,
   OffsetOutOfRangeError,
   ProtocolError,
+  RebalanceInProgressError,
+  RebalanceListenerError,
   RecordDeserializationError,
   SerializationError,
   TimeoutError,
   TransportError,
+  WakeupError,
 } from "./errors.ts";
+export type { CommittedOffset, OffsetAndMetadata, OffsetToCommit } from "./group-offsets.ts";
 export type { OffsetQuery, OffsetResult, OffsetSpec } from "./list-offsets.ts";
+export type { MembershipAtClose } from "./membership.ts";
+export type { OffsetCommitCallback } from "./offset-commits.ts";
 export type { ClientOptions } from "./options.ts";
 export type { PartitionerFunction, PartitionerInput, PartitionerName } from "./partitioners.ts";
+export { type PollOnceRequest, type PollOnceResult, pollOnce } from "./poll-once.ts";
 export { type HeadersInput, Producer, type ProducerRecord } from "./producer.ts";
 export type { RecordMetadata } from "./producer-batch.ts";
 export type { ProducerConfig } from "./producer-config.ts";
+export type { RebalanceListener } from "./rebalance-listener.ts";
 export * from "./serializers.ts";
 export type { PartitionInfo, TopicPartition } from "./topics.ts";
 export { type FetchFunction, HttpTransport, type Transport } from "./transport.ts";

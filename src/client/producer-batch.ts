@@ -53,6 +53,8 @@ export class ProducerBatch {
   split = false;
   /** Set when it is first sent; a retry keeps it, so that the server can tell. */
   identity: BatchIdentity = NO_IDENTITY;
+  /** Everything before it was confirmed when it was sent last: what the server misses is then lost. */
+  wasNext = false;
   /** Which batch of its partition it is, among those that were given a sequence. */
   ordinal = 0;
   readonly #builder: BatchBuilder;

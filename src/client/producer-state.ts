@@ -122,6 +122,11 @@ export class ProducerState {
   sending(batch: ProducerBatch): void {
     const state = this.#state(batch);
     state.onWire++;
+    this.#number(state, batch);
+    batch.wasNext = state.unconfirmed[0] === batch;
+  }
+
+  #number(state: PartitionState, batch: ProducerBatch): void {
     if (batch.hasSequence || this.#id === null) return;
     if (!isSame(state.id, this.#id)) restart(state, this.#id);
     batch.identity = { ...state.id, baseSequence: state.nextSequence };
@@ -156,7 +161,9 @@ export class ProducerState {
   shouldRetry(batch: ProducerBatch, errorCode: number): boolean {
     const state = this.#state(batch);
     if (errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
-      if (state.unconfirmed[0] === batch) this.#gap(state, batch);
+      // One that was sent before what precedes it was confirmed may only have been too early, and another
+      // copy of the request may have written it since.
+      if (batch.wasNext && state.unconfirmed[0] === batch) this.#gap(state, batch);
       else this.#overtaken(state);
       return true;
     }

@@ -7,6 +7,16 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+export function placesOf(partitions: readonly TopicPartition[]): TopicPartition[] {
+  return partitions.map(({ topic, partition }) => ({ topic, partition }));
+}
+
+/** For filter(): what the other list does not have. */
+export function isNotIn(places: readonly TopicPartition[]): (place: TopicPartition) => boolean {
+  const keys = new Set(places.map(({ topic, partition }) => `${partition}/${topic}`));
+  return ({ topic, partition }) => !keys.has(`${partition}/${topic}`);
+}
+
 export interface PartitionInfo extends TopicPartition {
   /** Node id, null when the partition has no leader now. */
   readonly leader: number | null;

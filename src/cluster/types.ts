@@ -3,6 +3,9 @@
  * Durable Object.
  */
 
+/** Configs by name, as texts. */
+export type ConfigMap = Readonly<Record<string, string>>;
+
 /** A region that holds replicas. `hint` is a Durable Object location hint such as "weur". */
 export interface BrokerInfo {
   readonly brokerId: number;
@@ -16,7 +19,11 @@ export interface ClusterInfo {
   readonly clusterId: string;
   readonly controllerId: number;
   readonly brokers: readonly BrokerInfo[];
+  /** What was changed at run time: of one broker under its id, of all of them under EVERY_BROKER. */
+  readonly configs: Readonly<Record<number, ConfigMap>>;
 }
+
+export const EVERY_BROKER = -1;
 
 /** What an election, an ISR change or a reassignment changes in a partition. */
 export interface PartitionState {

@@ -52,6 +52,7 @@ export class Connection {
       String(options.brokerId),
       "x-kedge-advertised",
       options.advertised,
+      ...(socket.remoteAddress === undefined ? [] : ["x-kedge-client", socket.remoteAddress]),
       ...(options.apiKey === null ? [] : ["authorization", `Bearer ${options.apiKey}`]),
     ];
     this.closed = new Promise((resolve) => {

@@ -70,3 +70,12 @@ function threeBytes(bytes: Uint8Array, at: number): string {
 function lastByte(byte: number): string {
   return String.fromCharCode(codes[byte >> 2] as number, codes[(byte & 3) << 4] as number);
 }
+
+/** RFC 9562's text of a random UUID (version 4) of 16 bytes that anything may be in. */
+export function randomUuidText(bytes: Uint8Array): string {
+  const hex = Array.from(bytes, (byte, at) => {
+    const marked = at === 6 ? (byte & 0x0f) | 0x40 : at === 8 ? (byte & 0x3f) | 0x80 : byte;
+    return marked.toString(16).padStart(2, "0");
+  }).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}

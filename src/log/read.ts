@@ -258,7 +258,7 @@ function newestIn(
 }
 
 /** Every batch that ends at or after `from` and starts below `until`. */
-function* batchesFrom(
+export function* batchesFrom(
   store: LogReader,
   from: number,
   until: number,

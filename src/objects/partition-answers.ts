@@ -12,6 +12,22 @@ export const REFUSED_APPEND: AppendResult = {
   logStartOffset: -1,
 };
 
+/** The object is there, its storage is not to be used. */
+export function unusableAppend(problem: string): AppendResult {
+  return {
+    ...REFUSED_APPEND,
+    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+    errorMessage: problem,
+  };
+}
+
+/** The replica was taken away under a batch that may be written, and may be on others. */
+export const LOST_APPEND: AppendResult = {
+  ...REFUSED_APPEND,
+  errorCode: ErrorCode.REQUEST_TIMED_OUT,
+  errorMessage: "the replica was taken away while the batch waited: it may be written or not",
+};
+
 export const THROTTLED_APPEND: AppendResult = {
   ...REFUSED_APPEND,
   errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,

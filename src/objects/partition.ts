@@ -4,6 +4,7 @@
  * It belongs to the catalogue: it opens itself only when the catalogue has such a replica.
  */
 import { DurableObject } from "cloudflare:workers";
+import { logEntry } from "../broker/context.ts";
 import type {
   AppendRequest,
   AppendResult,
@@ -20,49 +21,69 @@ import { createCatalogue } from "../catalogue/catalogue.ts";
 import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
 import type { Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
-import { EMPTY_BYTES } from "../lib/bytes.ts";
-import type { PartitionLog } from "../log/partition-log.ts";
-import { findOffset, readBatches } from "../log/read.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-import type {
-  ReplicaInput,
-  ReplicaReply,
-  ReplicateReply,
-  ReplicateRequest,
-} from "../replication/messages.ts";
-import type { Replica } from "../replication/replica.ts";
+import type { ReplicaInput, ReplicateReply, ReplicateRequest } from "../replication/messages.ts";
+import { FencedFlag } from "./fenced-flag.ts";
 import {
+  LOST_APPEND,
   oversizeAppend,
   REFUSED_APPEND,
   refusedOffset,
   refusedRead,
   THROTTLED_APPEND,
+  unusableAppend,
 } from "./partition-answers.ts";
-import { parsePartitionName } from "./partition-name.ts";
+import { namespaceOf, parsePartitionName } from "./partition-name.ts";
+import { answerEpochEnd, answerListOffset, answerRead } from "./partition-reads.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
-import { hostReplica, type Identity, type ReplicaHost, readIdentity } from "./replica-host.ts";
+import {
+  type HostOptions,
+  hostReplica,
+  type Identity,
+  type ReplicaHost,
+  readIdentity,
+} from "./replica-host.ts";
+import { formatProblem } from "./storage-format.ts";
 import { Waiters } from "./waiters.ts";
 
 const IDENTITY = "identity";
 
-export class Partition extends DurableObject<Env> {
+export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableObject<Env> {
   readonly #address: PartitionAddress;
+  readonly #hostOf: (options: HostOptions) => Host;
   readonly #waiters: Waiters;
-  #host: ReplicaHost | null = null;
-  #opening: Promise<ReplicaHost | null> | null = null;
+  /** An operator took this broker out: its replicas are as good as away. */
+  readonly #fenced: FencedFlag;
+  #host: Host | null = null;
+  /** Why the storage that is here cannot be used. */
+  #problem: string | null = null;
+  #opening: Promise<Host | null> | null = null;
   #inFlightBytes = 0;
   /** Calls that a partition under load gets: what the platform bills as requests. */
   #requests = 0;
   /** How often this instance dropped its storage: who awaited something meanwhile starts over. */
   #destroyed = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env, hostOf?: (options: HostOptions) => Host) {
     super(ctx, env);
+    // The platform passes two arguments; only a class that hosts more than a replica says what.
+    this.#hostOf = hostOf ?? (hostReplica as (options: HostOptions) => Host);
     this.#address = parsePartitionName(ctx.id.name);
     this.#waiters = new Waiters(ctx);
+    this.#fenced = new FencedFlag(createCatalogue(env.CATALOGUE), this.#address);
     const identity = ctx.storage.kv.get<Identity>(IDENTITY);
-    if (identity !== undefined) this.#host = this.#load(identity);
+    if (identity === undefined) return;
+    this.#problem = formatProblem(identity);
+    if (this.#problem === null) this.#host = this.#load(identity);
+    else logEntry({}, { level: "error", message: this.#problem, object: ctx.id.name ?? "" });
+  }
+
+  /** Why a call finds no replica here. */
+  get #whyAbsent(): number {
+    return this.#problem === null
+      ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      : ErrorCode.KAFKA_STORAGE_ERROR;
   }
 
   /** True when the catalogue has this replica; creates its storage if need be. Idempotent. */
@@ -73,7 +94,9 @@ export class Partition extends DurableObject<Env> {
   async append(request: AppendRequest): Promise<AppendResult> {
     this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return REFUSED_APPEND;
+    if (host === null) {
+      return this.#problem === null ? REFUSED_APPEND : unusableAppend(this.#problem);
+    }
     const { batch } = request;
     const size = batch.byteLength;
     if (size > MAX_MESSAGE_BYTES_LIMIT) return oversizeAppend(size);
@@ -84,7 +107,7 @@ export class Partition extends DurableObject<Env> {
       const reply = await this.#ask(host, (to) => {
         return { kind: "append", to, batch, acks, timeoutMs, leaderEpoch, logAppendTime };
       });
-      if (reply === null) return REFUSED_APPEND;
+      if (reply === null) return LOST_APPEND;
       assert(reply.kind === "append", "an append is answered as one");
       return reply;
     } finally {
@@ -96,7 +119,8 @@ export class Partition extends DurableObject<Env> {
   async replicate(request: ReplicateRequest): Promise<ReplicateReply | null> {
     this.#requests++;
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null || (await this.#isFenced())) return null;
+    if (host === null || (this.#fenced.isSet && (await this.#fenced.isStillSet()))) return null;
+    this.#fenced.lookIfOld();
     const reply = await this.#ask(host, (to) => ({ kind: "replicate", to, request }));
     if (reply === null) return null;
     assert(reply.kind === "replicate", "a copy is answered as one");
@@ -111,64 +135,21 @@ export class Partition extends DurableObject<Env> {
 
   async read(request: ReadRequest): Promise<ReadResult> {
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return refusedRead(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    const { replica, store } = host;
-    const { log } = replica;
-    const error = readError(replica, request.currentLeaderEpoch, request.fromFollower);
-    if (error !== ErrorCode.NONE) return refusedRead(error);
-    const { fetchOffset } = request;
-    const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
-    const divergingEpoch = divergence(log, request);
-    // A reader past the end learns from its last epoch where to go back to, if the log can place it.
-    const placed =
-      divergingEpoch === null ? fetchOffset <= logEndOffset : divergingEpoch.epoch >= 0;
-    if (fetchOffset < logStartOffset || !placed) {
-      // What the leader has and a follower has not yet is no error: the reader asks again.
-      const ahead = request.fromFollower && fetchOffset > logEndOffset;
-      const code = ahead ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.OFFSET_OUT_OF_RANGE;
-      return refusedRead(code, logStartOffset);
-    }
-    const upperBound = request.readCommitted ? lastStableOffset : highWatermark;
-    const records =
-      divergingEpoch !== null || fetchOffset >= upperBound
-        ? EMPTY_BYTES
-        : ownBuffer(readBatches(store, { ...request, upperBound }));
-    const errorCode = ErrorCode.NONE;
-    return {
-      errorCode,
-      highWatermark,
-      lastStableOffset,
-      logStartOffset,
-      logEndOffset,
-      records,
-      divergingEpoch,
-    };
+    if (host === null) return refusedRead(this.#whyAbsent);
+    return answerRead(host, request);
   }
 
   async listOffset(request: ListOffsetRequest): Promise<ListOffsetResult> {
     const host = this.#host ?? (await this.#findMyself());
-    if (host === null) return refusedOffset(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    const { replica, store } = host;
-    const error = readError(replica, request.currentLeaderEpoch, false);
-    if (error !== ErrorCode.NONE) return refusedOffset(error);
-    const { log } = replica;
-    const upperBound = request.readCommitted ? log.lastStableOffset : log.highWatermark;
-    return findOffset(log, store, request.timestamp, upperBound);
+    if (host === null) return refusedOffset(this.#whyAbsent);
+    return answerListOffset(host, request);
   }
 
   /** KIP-320: where an epoch ended in the leader's log. */
   async epochEnd(request: EpochEndRequest): Promise<EpochEndResult> {
     const host = this.#host ?? (await this.#findMyself());
-    const error =
-      host === null
-        ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        : readError(host.replica, request.currentLeaderEpoch, false);
-    if (host === null || error !== ErrorCode.NONE) {
-      return { errorCode: error, leaderEpoch: -1, endOffset: -1 };
-    }
-    const { log } = host.replica;
-    const { epoch, endOffset } = log.epochs.endOffsetFor(request.leaderEpoch, log.logEndOffset);
-    return { errorCode: ErrorCode.NONE, leaderEpoch: epoch, endOffset };
+    if (host !== null) return answerEpochEnd(host, request);
+    return { errorCode: this.#whyAbsent, leaderEpoch: -1, endOffset: -1 };
   }
 
   async deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult> {
@@ -176,7 +157,7 @@ export class Partition extends DurableObject<Env> {
     const reply =
       host && (await this.#ask(host, (to) => ({ kind: "deleteRecords", to, offset, timeoutMs })));
     if (reply === null) {
-      return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 };
+      return { errorCode: this.#whyAbsent, lowWatermark: -1 };
     }
     assert(reply.kind === "deleteRecords", "a delete is answered as one");
     return reply;
@@ -188,6 +169,7 @@ export class Partition extends DurableObject<Env> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
     if ((await readIdentity(catalogue, this.#address, true)) !== null) return;
     this.#destroyed++;
+    this.#problem = null;
     this.#close("the partition was deleted");
     await this.ctx.storage.deleteAll();
   }
@@ -245,13 +227,31 @@ export class Partition extends DurableObject<Env> {
   }
 
   /** Null when the partition was destroyed before its turn came. */
-  async #ask(host: ReplicaHost, make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | null> {
+  #ask(host: Host, make: (to: ReplyTo) => ReplicaInput) {
+    return this.unlessGone(host, () => host.shell.ask(make));
+  }
+
+  protected async unlessGone<T>(host: Host, ask: () => Promise<T>): Promise<T | null> {
     try {
-      return await host.shell.ask(make);
+      return await ask();
     } catch (error) {
       if (this.#host !== host) return null;
       throw error;
     }
+  }
+
+  /** Null when the catalogue does not have this replica. */
+  protected async hosted(): Promise<Host | null> {
+    return this.#host ?? (await this.#findMyself());
+  }
+
+  protected countRequest(): void {
+    this.#requests++;
+  }
+
+  /** It was opened at some time: what never was holds nothing. */
+  protected get isOpen(): boolean {
+    return this.#host !== null;
   }
 
   #close(why: string): void {
@@ -260,10 +260,10 @@ export class Partition extends DurableObject<Env> {
     this.#waiters.wakeAll();
   }
 
-  #load(identity: Identity): ReplicaHost {
-    return hostReplica({
+  #load(identity: Identity): Host {
+    return this.#hostOf({
       ctx: this.ctx,
-      namespace: this.env.PARTITION,
+      namespace: namespaceOf(this.env, this.#address),
       catalogue: createCatalogue(this.env.CATALOGUE),
       address: this.#address,
       identity,
@@ -279,24 +279,16 @@ export class Partition extends DurableObject<Env> {
     else this.#close("the catalogue does not have this replica any more");
   }
 
-  /** An operator took this broker out: its replicas are as good as away. */
-  async #isFenced(): Promise<boolean> {
-    const { clusterId, brokerId } = this.#address;
-    const cluster = await createCatalogue(this.env.CATALOGUE)
-      .cluster(clusterId)
-      .catch(() => null);
-    return cluster?.brokers.find((broker) => broker.brokerId === brokerId)?.fenced ?? false;
-  }
-
   /** Asks the catalogue once, however many calls wait for the answer. */
-  #findMyself(): Promise<ReplicaHost | null> {
+  #findMyself(): Promise<Host | null> {
+    if (this.#problem !== null) return Promise.resolve(null);
     this.#opening ??= this.#askCatalogue().finally(() => {
       this.#opening = null;
     });
     return this.#opening;
   }
 
-  async #askCatalogue(): Promise<ReplicaHost | null> {
+  async #askCatalogue(): Promise<Host | null> {
     const catalogue = createCatalogue(this.env.CATALOGUE);
     const destroyed = this.#destroyed;
     // What this isolate read lately serves the thousand objects of a new topic with one query. After
@@ -309,29 +301,4 @@ export class Partition extends DurableObject<Env> {
     this.#host.shell.tell({ kind: "catalogue", partition: found.partition });
     return this.#host;
   }
-}
-
-/** Consumers read the leader, unless they asked for a replica near them (KIP-392). */
-function readError(replica: Replica, leaderEpoch: number, fromFollower: boolean): number {
-  const error = replica.checkLeaderEpoch(leaderEpoch);
-  if (error !== ErrorCode.NONE) return error;
-  return replica.isLeader || fromFollower ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER;
-}
-
-/**
- * KIP-595: the reader's last epoch ended elsewhere than it believes, so it must truncate first.
- * (-1, -1) when the log does not know that epoch (Partition.readRecords).
- */
-function divergence(
-  log: PartitionLog,
-  { lastFetchedEpoch, fetchOffset }: ReadRequest,
-): ReadResult["divergingEpoch"] {
-  if (lastFetchedEpoch < 0) return null;
-  const end = log.epochs.endOffsetFor(lastFetchedEpoch, log.logEndOffset);
-  return end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset ? end : null;
-}
-
-/** A reply carries the whole buffer under a view, so a small slice of a big chunk is copied out. */
-function ownBuffer(view: Uint8Array): Uint8Array {
-  return view.byteLength * 1.1 < view.buffer.byteLength ? view.slice() : view;
 }

@@ -9,7 +9,7 @@ import { leftBehind } from "../cluster/reassignment.ts";
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import type { Env } from "../env.ts";
 import type { Partition } from "./partition.ts";
-import { isHint, partitionName } from "./partition-name.ts";
+import { isHint, namespaceOf, partitionName } from "./partition-name.ts";
 import { decodeReadResult, encodeRead } from "./read-message.ts";
 
 /** Objects opened or destroyed at the same time, and the pause after them: others are to be served. */
@@ -18,7 +18,7 @@ const WAVE_PAUSE_MS = 2;
 
 export function createPartitionsPort(env: Env, catalogue: CataloguePort): PartitionsPort {
   const at = (address: PartitionAddress): PartitionPort =>
-    new RemotePartition(env.PARTITION, catalogue, address);
+    new RemotePartition(env, catalogue, address);
   type Stub = DurableObjectStub<Partition>;
   const each = async (
     addresses: readonly PartitionAddress[],
@@ -27,7 +27,9 @@ export function createPartitionsPort(env: Env, catalogue: CataloguePort): Partit
     for (let from = 0; from < addresses.length; from += WAVE_OBJECTS) {
       const wave = addresses.slice(from, from + WAVE_OBJECTS);
       await Promise.all(
-        wave.map(async (address) => what(await stubOf(env.PARTITION, catalogue, address))),
+        wave.map(async (address) => {
+          return what(await stubOf(namespaceOf(env, address), catalogue, address));
+        }),
       );
       // A pause, and not just a turn: the local runtime serves its sockets when nothing else is due.
       if (from + WAVE_OBJECTS < addresses.length) await pause(WAVE_PAUSE_MS);
@@ -69,11 +71,11 @@ export function createPartitionsPort(env: Env, catalogue: CataloguePort): Partit
 }
 
 /** A new stub for every call: one that threw may be broken for good. */
-async function stubOf(
-  namespace: DurableObjectNamespace<Partition>,
+export async function stubOf<T extends Partition>(
+  namespace: DurableObjectNamespace<T>,
   catalogue: CataloguePort,
   address: PartitionAddress,
-): Promise<DurableObjectStub<Partition>> {
+): Promise<DurableObjectStub<T>> {
   const cluster = await catalogue.cluster(address.clusterId);
   const hint = cluster?.brokers.find((broker) => broker.brokerId === address.brokerId)?.hint;
   const name = partitionName(address);
@@ -87,22 +89,19 @@ function pause(ms: number): Promise<void> {
 }
 
 class RemotePartition implements PartitionPort {
-  readonly #namespace: DurableObjectNamespace<Partition>;
+  readonly #env: Env;
   readonly #catalogue: CataloguePort;
   readonly #address: PartitionAddress;
 
-  constructor(
-    namespace: DurableObjectNamespace<Partition>,
-    catalogue: CataloguePort,
-    address: PartitionAddress,
-  ) {
-    this.#namespace = namespace;
+  constructor(env: Env, catalogue: CataloguePort, address: PartitionAddress) {
+    this.#env = env;
     this.#catalogue = catalogue;
     this.#address = address;
   }
 
   #stub(): Promise<DurableObjectStub<Partition>> {
-    return stubOf(this.#namespace, this.#catalogue, this.#address);
+    const namespace = namespaceOf(this.#env, this.#address);
+    return stubOf(namespace, this.#catalogue, this.#address);
   }
 
   append: PartitionPort["append"] = async (request) => {

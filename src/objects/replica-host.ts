@@ -5,15 +5,20 @@
 import type { CataloguePort, PartitionAddress } from "../broker/ports.ts";
 import { topicConfigText } from "../cluster/topic-configs.ts";
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import type { CoordinatorReply } from "../group/coordinator.ts";
 import { LogWriter } from "../log/log-writer.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import type { ReplyTo } from "../machine/machine.ts";
 import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../replication/config.ts";
-import type {
-  IsrOutcome,
-  ReplicaFact,
-  ReplicaInput,
-  ReplicaMessage,
-  ReplicateReply,
+import {
+  type IsrOutcome,
+  isReplicaMessage,
+  type ReplicaFact,
+  type ReplicaInput,
+  type ReplicaMessage,
+  type ReplicaReply,
+  type ReplicateReply,
+  type TurnMachine,
 } from "../replication/messages.ts";
 import { Replica } from "../replication/replica.ts";
 import { decodeReplicaState, encodeReplicaState } from "../replication/replica-state.ts";
@@ -21,19 +26,36 @@ import type { Partition } from "./partition.ts";
 import { isHint, partitionName } from "./partition-name.ts";
 import { ReplicaShell } from "./replica-shell.ts";
 import { SqlLogStore } from "./sql-log-store.ts";
+import { STORAGE_FORMAT } from "./storage-format.ts";
 
 /** What of the catalogue a replica keeps, so that it can wake and lead without asking. */
 export interface Identity {
+  /** STORAGE_FORMAT of the Kedge that wrote the object's storage. */
+  readonly format: number;
   readonly minInsyncReplicas: number;
   readonly segmentBytes: number;
   /** Location hint of each replica's broker: whoever names an object first decides where it is. */
   readonly hints: Readonly<Record<number, string>>;
+  /** Brokers that were fenced when the catalogue was read. */
+  readonly fencedBrokers: readonly number[];
+}
+
+/** The shell, to those who ask only what any replica is asked. */
+interface ReplicaCalls extends Pick<ReplicaShell, "tell" | "close" | "alarm" | "alarmsSet"> {
+  ask(make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply | CoordinatorReply>;
 }
 
 export interface ReplicaHost {
   readonly store: SqlLogStore;
   readonly replica: Replica;
-  readonly shell: ReplicaShell;
+  readonly shell: ReplicaCalls;
+}
+
+/** A machine that stands on a replica, and what its own messages mean here. */
+interface OnTop<Input, Message, Reply> {
+  readonly machine: TurnMachine<Input, Message, Reply>;
+  /** As in ReplicaShellHooks. */
+  send(message: Message): Promise<Input>;
 }
 
 export interface HostOptions {
@@ -57,10 +79,13 @@ export async function readIdentity(
   const topic = (await catalogue.topicsById(clusterId, [topicId], { fresh })).get(topicId);
   const state = topic?.partitions[partition];
   if (topic === undefined || !state?.replicas.includes(brokerId)) return null;
-  const cluster = await catalogue.cluster(clusterId);
+  const cluster = await catalogue.cluster(clusterId, { fresh });
   const hints: Record<number, string> = {};
   for (const broker of cluster?.brokers ?? []) hints[broker.brokerId] = broker.hint;
-  return { identity: { ...configOf(topic), hints }, partition: state };
+  const fenced = cluster?.brokers.filter((broker) => broker.fenced) ?? [];
+  const fencedBrokers = fenced.map((broker) => broker.brokerId);
+  const format = STORAGE_FORMAT;
+  return { identity: { ...configOf(topic), format, hints, fencedBrokers }, partition: state };
 }
 
 function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
@@ -71,6 +96,22 @@ function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | 
 }
 
 export function hostReplica(options: HostOptions): ReplicaHost {
+  return host<never, never, never>(options, (replica) => ({ machine: replica, send: nothing }));
+}
+
+function nothing(message: never): never {
+  return message;
+}
+
+/** A replica, or a machine on top of one, brought to life. */
+export function host<
+  Input extends { readonly kind: string },
+  Message extends { readonly kind: string },
+  Reply extends CoordinatorReply,
+>(
+  options: HostOptions,
+  onTopOf: (replica: Replica, store: SqlLogStore) => OnTop<Input, Message, Reply>,
+): ReplicaHost & { readonly shell: ReplicaShell<Input, Message, Reply> } {
   const { ctx, address } = options;
   let { identity } = options;
   const store = new SqlLogStore(ctx.storage.sql);
@@ -84,9 +125,10 @@ export function hostReplica(options: HostOptions): ReplicaHost {
     config: replicaConfig(identity),
   });
   const writer = new LogWriter(store, log, replayed);
-  const shell = new ReplicaShell(ctx, replica, {
+  const onTop = onTopOf(replica, store);
+  const shell = new ReplicaShell<Input, Message, Reply>(ctx, onTop.machine, {
     store: (facts) => storeFacts(store, writer, facts),
-    send: (message) => outcomeOf(message),
+    send: (message) => (isReplicaMessage(message) ? outcomeOf(message) : onTop.send(message)),
     afterTurn: () => options.afterTurn(log.highWatermark),
   });
 
@@ -101,6 +143,21 @@ export function hostReplica(options: HostOptions): ReplicaHost {
     }
   };
 
+  /** One for all messages to a follower, which keeps them in order, until it throws. */
+  const stubs = new Map<number, DurableObjectStub<Partition>>();
+  const stubOf = (follower: number): DurableObjectStub<Partition> => {
+    const known = stubs.get(follower);
+    if (known !== undefined) return known;
+    const name = partitionName({ ...address, brokerId: follower });
+    const hint = identity.hints[follower];
+    const stub =
+      hint !== undefined && isHint(hint)
+        ? options.namespace.getByName(name, { locationHint: hint })
+        : options.namespace.getByName(name);
+    stubs.set(follower, stub);
+    return stub;
+  };
+
   const copyTo = async ({
     follower,
     sendId,
@@ -108,14 +165,10 @@ export function hostReplica(options: HostOptions): ReplicaHost {
   }: ReplicaMessage & { kind: "replicate" }): Promise<ReplicaInput> => {
     let reply: ReplicateReply | null = null;
     try {
-      const name = partitionName({ ...address, brokerId: follower });
-      const hint = identity.hints[follower];
-      const stub =
-        hint !== undefined && isHint(hint)
-          ? options.namespace.getByName(name, { locationHint: hint })
-          : options.namespace.getByName(name);
-      reply = await stub.replicate(request);
+      reply = await stubOf(follower).replicate(request);
     } catch {
+      // A stub that threw may be broken for good.
+      stubs.delete(follower);
       // Not reached, or not answered: the machine tries again.
     }
     return { kind: "replicated", follower, sendId, reply };
@@ -137,8 +190,9 @@ export function hostReplica(options: HostOptions): ReplicaHost {
   return { store, replica, shell };
 }
 
-function replicaConfig({ minInsyncReplicas, segmentBytes }: Identity): ReplicaConfig {
-  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes };
+function replicaConfig(identity: Identity): ReplicaConfig {
+  const { minInsyncReplicas, segmentBytes, fencedBrokers } = identity;
+  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes, fencedBrokers };
 }
 
 function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {

@@ -3,23 +3,28 @@
  * the clock once, step every input that waits, send the copies for the followers, store the facts in
  * one transaction, and, once that is durable, send the rest and give the replies. What arrives while a
  * write is on its way waits for the next turn, so that under load many inputs share one commit.
+ *
+ * The platform's output gate holds back a reply that was given before a write began until that write
+ * is durable as well. So what only has answers to give gets a turn of its own, and before a turn of
+ * clients' requests the event loop goes round once: those answers leave, and requests that have reached
+ * the object already join the turn.
  */
 import type { ReplyTo } from "../machine/machine.ts";
 import {
-  noReplicaEffects,
-  type ReplicaEffects,
+  noTurnEffects,
   type ReplicaFact,
   type ReplicaInput,
   type ReplicaMessage,
   type ReplicaReply,
+  type TurnEffects,
+  type TurnMachine,
 } from "../replication/messages.ts";
-import type { Replica } from "../replication/replica.ts";
 
-export interface ReplicaShellHooks {
+export interface ReplicaShellHooks<Input = never, Message = never> {
   /** Inside the turn's one transaction. */
   store(facts: readonly ReplicaFact[]): void;
   /** Starts a send at once; gives its outcome, which is the next input, and never rejects. */
-  send(message: ReplicaMessage): Promise<ReplicaInput>;
+  send(message: Message | ReplicaMessage): Promise<Input | ReplicaInput>;
   /** The turn is durable and its replies are given. */
   afterTurn(): void;
 }
@@ -27,18 +32,23 @@ export interface ReplicaShellHooks {
 /** The platform keeps an idle object for about ten seconds. */
 const TIMER_MS_MAX = 1_000;
 
-interface Caller {
-  resolve(reply: ReplicaReply): void;
+interface Caller<Reply> {
+  resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
 
-export class ReplicaShell {
+interface Kinded {
+  readonly kind: string;
+}
+
+/** The type parameters are what a machine on top of a replica knows besides what a replica knows. */
+export class ReplicaShell<Input extends Kinded = never, Message = never, Reply = never> {
   readonly #ctx: DurableObjectState;
-  readonly #replica: Replica;
-  readonly #hooks: ReplicaShellHooks;
-  #inputs: ReplicaInput[] = [];
+  readonly #replica: TurnMachine<Input, Message, Reply>;
+  readonly #hooks: ReplicaShellHooks<Input, Message>;
+  #inputs: (Input | ReplicaInput)[] = [];
   /** Who waits, under the name that the machine was given: for one turn or for many. */
-  readonly #callers = new Map<ReplyTo, Caller>();
+  readonly #callers = new Map<ReplyTo, Caller<Reply | ReplicaReply>>();
   #lastCaller = 0;
   #sending = 0;
   #running = false;
@@ -47,7 +57,11 @@ export class ReplicaShell {
   #alarmsSet = 0;
   #timer: { readonly at: number; readonly id: ReturnType<typeof setTimeout> } | null = null;
 
-  constructor(ctx: DurableObjectState, replica: Replica, hooks: ReplicaShellHooks) {
+  constructor(
+    ctx: DurableObjectState,
+    replica: TurnMachine<Input, Message, Reply>,
+    hooks: ReplicaShellHooks<Input, Message>,
+  ) {
     this.#ctx = ctx;
     this.#replica = replica;
     this.#hooks = hooks;
@@ -58,7 +72,7 @@ export class ReplicaShell {
   }
 
   /** Hands an input to the machine; `make` gets the name under which its reply comes back. */
-  ask(make: (to: ReplyTo) => ReplicaInput): Promise<ReplicaReply> {
+  ask(make: (to: ReplyTo) => Input | ReplicaInput): Promise<Reply | ReplicaReply> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== null) {
         reject(this.#closed);
@@ -71,7 +85,7 @@ export class ReplicaShell {
   }
 
   /** Hands over an input that nobody waits for. */
-  tell(input: ReplicaInput): void {
+  tell(input: Input | ReplicaInput): void {
     if (this.#closed !== null) return;
     this.#inputs.push(input);
     if (this.#running) return;
@@ -95,7 +109,15 @@ export class ReplicaShell {
 
   async #run(): Promise<void> {
     try {
-      while (this.#inputs.length > 0) await this.#turn();
+      while (this.#inputs.length > 0) {
+        let inputs = this.#takeNews();
+        if (inputs.length === 0 && this.#inputs.some(isFromClient)) {
+          await this.#goRound();
+          inputs = this.#takeNews();
+        }
+        if (inputs.length === 0) inputs = this.#inputs.splice(0);
+        if (inputs.length > 0) await this.#turn(inputs);
+      }
     } catch (error) {
       // Memory and storage may disagree now: drop memory, and let the next call rebuild it.
       const wasClosed = this.#closed !== null;
@@ -105,12 +127,22 @@ export class ReplicaShell {
     this.#running = false;
   }
 
+  /** What ends somebody's wait and seldom makes a write. */
+  #takeNews(): (Input | ReplicaInput)[] {
+    const news = this.#inputs.filter(isNews);
+    if (news.length > 0) this.#inputs = this.#inputs.filter((input) => !isNews(input));
+    return news;
+  }
+
+  /** Without a write on its way this takes the event loop once round, and no longer. */
+  #goRound(): Promise<void> {
+    return this.#ctx.storage.sync();
+  }
+
   /** Nothing else runs in the object up to the await, and no other turn before its end. */
-  async #turn(): Promise<void> {
+  async #turn(inputs: readonly (Input | ReplicaInput)[]): Promise<void> {
     const now = Date.now();
-    const out = noReplicaEffects();
-    const inputs = this.#inputs;
-    this.#inputs = [];
+    const out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply> = noTurnEffects();
     for (const input of inputs) this.#replica.step(now, input, out);
     this.#replica.endTurn(now, out);
     const position = this.#replica.position();
@@ -129,7 +161,7 @@ export class ReplicaShell {
     this.#hooks.afterTurn();
   }
 
-  #send(message: ReplicaMessage): void {
+  #send(message: Message | ReplicaMessage): void {
     this.#sending++;
     void this.#hooks.send(message).then((outcome) => {
       this.#sending--;
@@ -137,7 +169,7 @@ export class ReplicaShell {
     });
   }
 
-  #give(replies: ReplicaEffects["replies"]): void {
+  #give(replies: TurnEffects<never, Reply | ReplicaReply>["replies"]): void {
     for (const { to, reply } of replies) {
       const caller = this.#callers.get(to);
       this.#callers.delete(to);
@@ -181,4 +213,14 @@ export class ReplicaShell {
     if (this.#timer !== null) clearTimeout(this.#timer.id);
     this.#timer = null;
   }
+}
+
+function isNews({ kind }: Kinded): boolean {
+  return kind === "durable" || kind === "replicated";
+}
+
+const FROM_CLIENTS: ReadonlySet<string> = new Set(["append", "deleteRecords", "group"]);
+
+function isFromClient({ kind }: Kinded): boolean {
+  return FROM_CLIENTS.has(kind);
 }

@@ -83,7 +83,7 @@ export class SqlLogStore implements ReplicaStore {
   *chunksFrom(offset: number): Generator<StoredChunk> {
     const first = this.#tail[0];
     if (first !== undefined && first.baseOffset <= offset) {
-      this.#throwIfStale();
+      this.throwIfStale();
       for (let at = this.#tailIndexOf(offset); at < this.#tail.length; at++) {
         const chunk = this.#tail[at];
         if (chunk !== undefined) yield chunk;
@@ -92,7 +92,7 @@ export class SqlLogStore implements ReplicaStore {
     }
     if (this.#cold !== null && holds(this.#cold, offset)) {
       const { lastOffset } = this.#cold;
-      this.#throwIfStale();
+      this.throwIfStale();
       yield this.#cold;
       yield* this.#scan((lastOffset + 1) * CHUNK_PARTS_MAX);
       return;
@@ -135,7 +135,7 @@ export class SqlLogStore implements ReplicaStore {
    * Memory alone may be that of an instance which the platform has replaced: touching storage fails
    * there, and a log that grew elsewhere shows.
    */
-  #throwIfStale(): void {
+  throwIfStale(): void {
     const row = [...this.#sql.exec<{ id: number }>(LAST_ID)][0];
     const last = this.#tail.at(-1);
     if (last === undefined) return;

@@ -2,6 +2,7 @@
 import {
   MIN_INSYNC_REPLICAS_DEFAULT,
   REPLICA_LAG_TIME_MAX_MS_DEFAULT,
+  REPLICATE_FENCED_RETRY_MS,
   REPLICATE_LINGER_MS,
   REPLICATE_MESSAGE_BYTES_MAX,
   REPLICATE_QUIET_MS,
@@ -22,6 +23,9 @@ export interface ReplicaConfig {
   readonly sendTimeoutMs: number;
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
+  /** Brokers that an operator took out, and the pause for a follower there that fails. */
+  readonly fencedBrokers: readonly number[];
+  readonly fencedRetryMs: number;
   readonly windowBytes: number;
   readonly messageBytes: number;
   /** So long the high watermark waits for records to travel with. */
@@ -36,6 +40,8 @@ export const REPLICA_CONFIG_DEFAULT: ReplicaConfig = {
   sendTimeoutMs: REPLICATE_TIMEOUT_MS,
   retryMinMs: REPLICATE_RETRY_MS_MIN,
   retryMaxMs: REPLICATE_RETRY_MS_MAX,
+  fencedBrokers: [],
+  fencedRetryMs: REPLICATE_FENCED_RETRY_MS,
   windowBytes: REPLICATE_WINDOW_BYTES_MAX,
   messageBytes: REPLICATE_MESSAGE_BYTES_MAX,
   lingerMs: REPLICATE_LINGER_MS,

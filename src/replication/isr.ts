@@ -21,8 +21,8 @@ export class IsrChanges {
   #retryAtMs = -Infinity;
   /** Something may be left to ask for when the pause is over. */
   #paused = false;
-  /** Members to be added that the catalogue does not take: to be taken back at once. */
-  readonly #refused = new Set<number>();
+  /** Members to be added that the catalogue did not take, and until when it is not asked again. */
+  readonly #refusedUntilMs = new Map<number, number>();
 
   constructor(core: ReplicaCore, copier: Copier, nextAttempt: () => number) {
     this.#core = core;
@@ -51,11 +51,14 @@ export class IsrChanges {
     }
     this.#paused = nowMs < this.#retryAtMs;
     if (this.#paused) return false;
+    for (const [id, untilMs] of this.#refusedUntilMs) {
+      if (untilMs <= nowMs) this.#refusedUntilMs.delete(id);
+    }
     const kept = partition.isr.filter((id) => !this.#isLagging(nowMs, id));
     const added = this.#joining(nowMs, partition, termStart);
     const { pendingIsr } = this.#core.state;
     const takenBack = pendingIsr.some(
-      (id) => !added.includes(id) && (this.#refused.has(id) || this.#isLagging(nowMs, id)),
+      (id) => !added.includes(id) && (this.#refusedUntilMs.has(id) || this.#isLagging(nowMs, id)),
     );
     const same = kept.length === partition.isr.length && added.length === 0;
     if (same && !takenBack) return false;
@@ -69,7 +72,7 @@ export class IsrChanges {
     return partition.replicas.filter((id) => {
       const follower = this.#copier.follower(id);
       if (follower === undefined || partition.isr.includes(id)) return false;
-      if (this.#refused.has(id)) return false;
+      if (this.#refusedUntilMs.has(id)) return false;
       return follower.matched && follower.acknowledged >= enough && !this.#isLagging(nowMs, id);
     });
   }
@@ -117,6 +120,7 @@ export class IsrChanges {
     if (outcome === "done") {
       this.rowMoved();
       this.#failures = 0;
+      for (const id of mine.isr) this.#refusedUntilMs.delete(id);
       const partitionEpoch = mine.expectedPartitionEpoch + 1;
       const changed = { ...partition, isr: mine.isr, partitionEpoch };
       this.#core.changeState({ partition: changed, pendingIsr: [], settled: null }, out);
@@ -126,7 +130,8 @@ export class IsrChanges {
       for (const id of mine.isr) {
         if (partition.isr.includes(id)) continue;
         this.#copier.follower(id)?.suspend(nowMs, this.#core.config);
-        this.#refused.add(id);
+        // It may go on to answer: its region hears of the fence later than the catalogue.
+        this.#refusedUntilMs.set(id, nowMs + this.#core.config.retryMaxMs);
       }
       // Until it is taken back it counts, and nothing is committed: no pause, and the row is known.
       this.#underWay = null;
@@ -147,7 +152,11 @@ export class IsrChanges {
   /** The row has moved on: what was asked of the old one cannot happen any more. */
   rowMoved(): void {
     this.#underWay = null;
-    this.#refused.clear();
+  }
+
+  /** Somebody may be back whom the catalogue did not take. */
+  nudge(): void {
+    this.#refusedUntilMs.clear();
   }
 
   deadlineMs(partition: PartitionInfo): number {
@@ -156,6 +165,7 @@ export class IsrChanges {
     }
     if (this.#paused) return this.#retryAtMs;
     let earliest = Infinity;
+    for (const untilMs of this.#refusedUntilMs.values()) earliest = Math.min(earliest, untilMs);
     for (const id of this.maximal(partition)) {
       const follower = this.#copier.follower(id);
       if (follower !== undefined) earliest = Math.min(earliest, this.#lagsFrom(follower));

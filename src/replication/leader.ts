@@ -19,7 +19,7 @@ import type { ReplicaCore } from "./core.ts";
 import { IsrChanges } from "./isr.ts";
 import type { LogReply, ReplicaEffects, ReplicaInput, ReplicaPosition } from "./messages.ts";
 import { sameTerm } from "./term.ts";
-import { refused, Waiting } from "./waiting.ts";
+import { type Commit, refused, Waiting } from "./waiting.ts";
 
 type Append = ReplicaInput & { readonly kind: "append" };
 
@@ -181,6 +181,9 @@ export class Leader {
     if (!sameTerm(position, this.#core.term)) return;
     this.#termDurable = true;
     this.#durableEnd = Math.max(this.#durableEnd, position.logEndOffset);
+    // Before anything else of the turn: whoever joins the ISR must have what was answered with the
+    // write (REP30, REP41).
+    this.#advance();
   }
 
   /** The row changed and this replica leads on. */
@@ -227,11 +230,15 @@ export class Leader {
   }
 
   #advance(): void {
+    this.#core.log.advanceHighWatermark(this.#highWatermarkAt(this.#durableEnd));
+  }
+
+  #highWatermarkAt(durableEnd: number): number {
     const { log, rules, brokerId } = this.#core;
     const { isr } = this.partition;
-    const highWatermark = rules.highWatermarkOf({
+    return rules.highWatermarkOf({
       highWatermark: log.highWatermark,
-      durableEnd: this.#durableEnd,
+      durableEnd,
       logEndOffset: log.logEndOffset,
       leader: brokerId,
       maximalIsr: this.isr.maximal(this.partition),
@@ -239,13 +246,20 @@ export class Leader {
       minInsync: this.#minInsync(),
       acknowledged: (id) => this.copier.follower(id)?.acknowledged ?? -1,
     });
-    log.advanceHighWatermark(highWatermark);
   }
 
   #settle(nowMs: number, out: ReplicaEffects): void {
     const { log, rules } = this.#core;
-    const isCommitted = (end: number): boolean => rules.isCommitted(end, log.highWatermark);
-    this.#waiting.settleAppends(nowMs, isCommitted, this.#enoughInSync(), out);
+    if (this.#waiting.appending) {
+      // Replies leave once the turn is durable: what then is committed need not wait for the next.
+      const stores = out.facts.some(({ kind }) => kind === "batch");
+      const afterWrite = stores ? this.#highWatermarkAt(log.logEndOffset) : log.highWatermark;
+      const commitOf = (end: number): Commit => {
+        if (rules.isCommitted(end, log.highWatermark)) return "done";
+        return rules.isCommitted(end, afterWrite) ? "withTheWrite" : "open";
+      };
+      this.#waiting.settleAppends(nowMs, commitOf, this.#enoughInSync(), out);
+    }
     if (!this.#waiting.deleting) return;
     let lowWatermark = log.logStartOffset;
     for (const id of this.isr.maximal(this.partition)) {

@@ -116,6 +116,12 @@ export type ReplicaMessage =
     }
   | { readonly kind: "readCatalogue" };
 
+/** Told from what a machine on top of the replica sends. */
+export function isReplicaMessage(message: { readonly kind: string }): message is ReplicaMessage {
+  const { kind } = message;
+  return kind === "replicate" || kind === "changeIsr" || kind === "readCatalogue";
+}
+
 /** What a client of the log is answered. */
 export type LogReply =
   | {
@@ -139,13 +145,33 @@ export interface ReplicaPosition extends Term {
   readonly logEndOffset: number;
 }
 
-export interface ReplicaEffects extends Effects<ReplicaFact, ReplicaMessage, ReplicaReply> {
+/** What one turn of a replica puts out, or of a machine that stands on one (group/coordinator.ts). */
+export interface TurnEffects<Message, Reply> extends Effects<ReplicaFact, Message, Reply> {
   /** To be sent before the facts are stored, so that the replicas' writes overlap. */
-  readonly early: ReplicaMessage[];
+  readonly early: Message[];
   /** To be given before the facts are stored: nothing of this turn is under them. */
-  readonly ready: { readonly to: ReplyTo; readonly reply: ReplicaReply }[];
+  readonly ready: { readonly to: ReplyTo; readonly reply: Reply }[];
+}
+
+export type ReplicaEffects = TurnEffects<ReplicaMessage, ReplicaReply>;
+
+/** What a shell drives: a turn's inputs, then its end (SPEC.md, "Turns"). */
+export interface TurnMachine<Input, Message, Reply> {
+  step(
+    nowMs: number,
+    input: Input | ReplicaInput,
+    out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply>,
+  ): void;
+  endTurn(nowMs: number, out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply>): void;
+  /** To be read after `endTurn` and handed back in `durable`. */
+  position(): ReplicaPosition;
+  deadline(): number;
+}
+
+export function noTurnEffects<Message, Reply>(): TurnEffects<Message, Reply> {
+  return { facts: [], messages: [], replies: [], early: [], ready: [] };
 }
 
 export function noReplicaEffects(): ReplicaEffects {
-  return { facts: [], messages: [], replies: [], early: [], ready: [] };
+  return noTurnEffects();
 }

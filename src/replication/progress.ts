@@ -101,9 +101,10 @@ export class Progress {
     this.#forgetSent();
     if (this.acknowledged >= 0) this.next = this.acknowledged;
     this.matched = false;
-    const pause = Math.min(config.retryMinMs * 2 ** this.#failures, config.retryMaxMs);
+    const doubled = Math.min(config.retryMinMs * 2 ** this.#failures, config.retryMaxMs);
     this.#failures = Math.min(this.#failures + 1, 30);
-    this.retryAtMs = nowMs + pause;
+    const isFenced = config.fencedBrokers.includes(this.brokerId);
+    this.retryAtMs = nowMs + (isFenced ? config.fencedRetryMs : doubled);
   }
 
   /** The longest pause: whatever is wrong will not mend soon. */

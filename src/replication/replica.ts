@@ -113,10 +113,11 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
         this.#leader?.durable(input);
         return;
       case "configure":
-        this.#core.config = input.config;
+        this.#configure(input.config);
         return;
       case "nudge":
         this.#leader?.copier.nudge();
+        this.#leader?.isr.nudge();
         this.#rowWanted = true;
         this.#rowRetryAtMs = -Infinity;
         return;
@@ -147,6 +148,13 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
       this.#leader?.deadlineMs() ?? Infinity,
       this.#rowDeadlineMs(),
     );
+  }
+
+  #configure(config: ReplicaConfig): void {
+    const { fencedBrokers } = this.#core.config;
+    this.#core.config = config;
+    const back = fencedBrokers.filter((id) => !config.fencedBrokers.includes(id));
+    for (const id of back) this.#leader?.copier.follower(id)?.nudge();
   }
 
   #append(nowMs: number, input: ReplicaInput & { kind: "append" }, out: ReplicaEffects): void {

@@ -5,6 +5,9 @@ import type { LogReply, ReplicaEffects } from "./messages.ts";
 
 type AppendReply = LogReply & { readonly kind: "append" };
 
+/** A batch is committed, or will be when this turn is durable, or waits for others. */
+export type Commit = "done" | "withTheWrite" | "open";
+
 interface WaitingAppend {
   readonly to: ReplyTo;
   readonly endOffset: number;
@@ -33,17 +36,17 @@ export class Waiting {
   /** REP30, REP31, REP32. */
   settleAppends(
     nowMs: number,
-    isCommitted: (endOffset: number) => boolean,
+    commitOf: (endOffset: number) => Commit,
     enoughInSync: boolean,
     out: ReplicaEffects,
   ): void {
-    if (this.#appends.length === 0) return;
     this.#appends = this.#appends.filter(({ to, endOffset, deadlineMs, success }) => {
-      if (isCommitted(endOffset)) {
+      const commit = commitOf(endOffset);
+      if (commit !== "open") {
         const reply = enoughInSync
           ? success
           : refused(success, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND);
-        out.ready.push({ to, reply });
+        (commit === "done" ? out.ready : out.replies).push({ to, reply });
         return false;
       }
       if (deadlineMs > nowMs) return true;
@@ -73,13 +76,18 @@ export class Waiting {
   /** REP33 */
   refuseAll(errorCode: number, out: ReplicaEffects): void {
     for (const { to, success } of this.#appends) {
-      out.ready.push({ to, reply: refused(success, errorCode) });
+      const { baseOffset } = success;
+      out.ready.push({ to, reply: { ...refused(success, errorCode), baseOffset } });
     }
     for (const { to } of this.#deletes) {
       out.ready.push({ to, reply: { kind: "deleteRecords", errorCode, lowWatermark: -1 } });
     }
     this.#appends = [];
     this.#deletes = [];
+  }
+
+  get appending(): boolean {
+    return this.#appends.length > 0;
   }
 
   /** Some delete waits for this log start to be everywhere. */

@@ -7,11 +7,15 @@ import { openApiDocument } from "./openapi.ts";
 import { errorResponse, json } from "./respond.ts";
 import { bareStatus, RestError } from "./rest-error.ts";
 import type { RestBindings, RestEnv } from "./routes.ts";
+import { positionRoutes } from "./v2/consumer-positions.ts";
+import { consumerRecordRoutes } from "./v2/consumer-records.ts";
+import { consumerRoutes } from "./v2/consumers.ts";
 import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
+import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
 import { v3Error } from "./v3/errors.ts";
 import { partitionRoutes } from "./v3/partitions.ts";
 import { reassignmentRoutes } from "./v3/reassignments.ts";
@@ -19,7 +23,14 @@ import { recordRoutes } from "./v3/records.ts";
 import { topicConfigRoutes } from "./v3/topic-configs.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
-const V2_GROUPS = [produceRoutes, readRoutes, metadataRoutes];
+const V2_GROUPS = [
+  produceRoutes,
+  readRoutes,
+  consumerRecordRoutes,
+  positionRoutes,
+  consumerRoutes,
+  metadataRoutes,
+];
 const V3_GROUPS = [
   recordRoutes,
   clusterRoutes,
@@ -27,6 +38,7 @@ const V3_GROUPS = [
   topicConfigRoutes,
   reassignmentRoutes,
   partitionRoutes,
+  consumerGroupRoutes,
 ];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];

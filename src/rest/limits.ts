@@ -30,3 +30,33 @@ export const READ_BYTES_MAX = 8 * 1024 * 1024;
 export const READ_RECORDS_MAX = 100_000;
 /** timeout of a stateless fetch. */
 export const READ_WAIT_MS_MAX = FETCH_WAIT_MS_MAX;
+
+/** consumer.instance.timeout.ms of a consumer instance: its default and its bounds. */
+export const INSTANCE_TIMEOUT_MS_DEFAULT = 300_000;
+export const INSTANCE_TIMEOUT_MS_MIN = 1_000;
+export const INSTANCE_TIMEOUT_MS_MAX = 24 * 60 * 60 * 1000;
+/** consumer.request.timeout.ms, Confluent's default. */
+export const INSTANCE_REQUEST_TIMEOUT_MS_DEFAULT = 1_000;
+/** consumer.request.max.bytes and the upper bound of fetch.min.bytes, Confluent's. */
+export const INSTANCE_FETCH_MIN_BYTES_MAX = 10_000_000;
+/** Names of a group and of an instance: they are the object's name, which may have 1,024 bytes. */
+export const INSTANCE_NAME_CHARS_MAX = 255;
+/** A body of a consumer route: lists of topics, partitions and offsets. */
+export const INSTANCE_BODY_BYTES_MAX = 64 * 1024;
+/** The arguments of one call to an instance: they travel in a header (itty-durable). */
+export const INSTANCE_CALL_BYTES_MAX = 256 * 1024;
+/** Partitions that one read of an instance asks; the next read begins after them. */
+export const INSTANCE_READ_PARTITIONS_MAX = 500;
+/** A partition that the group wants back goes without its client after this long. */
+export const INSTANCE_GIVE_UP_MS = 30_000;
+/** rebalance.timeout.ms of the instance as a member: after it the group takes partitions by force. */
+export const INSTANCE_REBALANCE_TIMEOUT_MS = 60_000;
+/** A heartbeat that failed is sent again after this long. */
+export const INSTANCE_RETRY_MS = 1_000;
+/** A read's lease outlives what the reader said it would take by so much. */
+export const INSTANCE_LEASE_SLACK_MS = 15_000;
+/** How long a reader waits before it looks again for partitions, or for the end of another read. */
+export const INSTANCE_LOOK_AGAIN_MS_MIN = 20;
+export const INSTANCE_LOOK_AGAIN_MS_MAX = 500;
+/** max.poll.records, Kafka's default: what a poll returns when it does not say. */
+export const POLL_RECORDS_DEFAULT = 500;

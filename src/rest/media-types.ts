@@ -76,6 +76,15 @@ export function requireJson(contentType: string | null): void {
   throw unsupported(`${type === "" ? "no Content-Type" : type}: send ${JSON_TYPE}`);
 }
 
+/** v2's bodies that are not records; an embedded type is taken as well. Throws RestError 415. */
+export function requireV2Json(contentType: string | null): void {
+  if (contentType !== null) throwIfCharset(contentType);
+  const type = bareType(contentType);
+  if (type === KAFKA_V2_JSON || type === JSON_TYPE || type === "application/vnd.kafka+json") return;
+  if (EMBEDDED.test(type)) return;
+  throw unsupported(`${type === "" ? "no Content-Type" : type}: send ${KAFKA_V2_JSON}`);
+}
+
 function unsupported(detail: string): RestError {
   return new RestError(415, 415, `HTTP 415 Unsupported Media Type: ${detail}`);
 }
@@ -130,6 +139,27 @@ export function recordsType(accept: string | null): RecordsType {
   if (schemaFormat === null) throw notAcceptable(accept, V2_EMBEDDED_TYPES);
   const what = `Kedge has no schema registry to read ${schemaFormat} with`;
   throw new RestError(406, 40601, `${what}: accept one of ${listOf(V2_EMBEDDED_TYPES)}`);
+}
+
+/**
+ * How the records of a consumer instance are shown: in its own format, which an unspecific Accept
+ * means. Throws RestError 406 (40601) when another one is asked for.
+ */
+export function instanceRecordsType(accept: string | null, format: Format): string {
+  const own = embedded(format).contentType;
+  if (accept === null || accept === "*/*") return own;
+  let other: string | null = null;
+  for (const { type } of acceptRanges(accept)) {
+    const name = EMBEDDED.exec(type)?.[1];
+    if (name !== undefined && FORMAT_BY_NAME[name] === format) return type;
+    if (type === JSON_TYPE) return JSON_TYPE;
+    if (GENERIC_V2.includes(type)) return own;
+    if (name !== undefined) other = type;
+  }
+  if (other === null) throw notAcceptable(accept, [own]);
+  const what =
+    "The requested embedded data format does not match the deserializer for this consumer";
+  throw new RestError(406, 40601, `${what} instance: it is ${own}, not ${other}`);
 }
 
 function embedded(format: Format): RecordsType {

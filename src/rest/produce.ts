@@ -7,9 +7,11 @@
  * retriable error, the later batches of its partition are not sent, so that nothing overtakes what
  * the client will send again.
  */
+import { clusterOf } from "../broker/cluster.ts";
 import type { RequestContextBase } from "../broker/context.ts";
 import { call } from "../broker/dispatch.ts";
-import type { TopicInfo } from "../cluster/types.ts";
+import { logRules } from "../broker/topics.ts";
+import { EVERY_BROKER, type TopicInfo } from "../cluster/types.ts";
 import { produceApi } from "../protocol/api/00-produce.ts";
 import { ErrorCode, errorMessage, isRetriable } from "../protocol/errors.ts";
 import type { PartitionerName } from "../protocol/partitioner.ts";
@@ -88,7 +90,9 @@ export async function produceRecords(
   options: ProduceOptions,
 ): Promise<ProduceOutcome[]> {
   const outcomes = new Array<ProduceOutcome>(records.length);
-  const rounds = planBatches(ctx, topic, records, options, outcomes);
+  const cluster = await clusterOf(ctx);
+  const rules = logRules(ctx, cluster, topic, EVERY_BROKER);
+  const rounds = planBatches(ctx, topic, rules.maxMessageBytes, records, options, outcomes);
   if (options.producer !== undefined) throwIfNotOneBatch(rounds, records, outcomes);
   const stopped = new Map<number, NotProduced>();
   for (const batches of rounds) {
@@ -106,13 +110,13 @@ export async function produceRecords(
 function planBatches(
   ctx: RequestContextBase,
   topic: TopicInfo,
+  batchBytesMax: number,
   records: readonly RecordToProduce[],
   options: ProduceOptions,
   outcomes: ProduceOutcome[],
 ): Batch[][] {
   const partitioner = partitioners[options.partitioner];
   const choices = choicesOf(topic);
-  const batchBytesMax = maxMessageBytes(ctx, topic);
   const open = new Map<number, Batch>();
   const rounds: Batch[][] = [];
   for (let i = 0; i < records.length; i++) {
@@ -140,11 +144,6 @@ function planBatches(
     else sameRound.push(batch);
   }
   return rounds;
-}
-
-function maxMessageBytes(ctx: RequestContextBase, topic: TopicInfo): number {
-  const own = Number(topic.configs["max.message.bytes"]);
-  return Number.isSafeInteger(own) && own > 0 ? own : ctx.config.messageMaxBytes;
 }
 
 function recordBytesAtMost({ key, value, headers }: RecordToProduce): number {

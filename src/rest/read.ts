@@ -108,7 +108,7 @@ async function outOfRange(
 }
 
 /** Collects records as JSON text until one of the bounds is met. */
-class PageWriter {
+export class PageWriter {
   private readonly options: ReadOptions;
   private readonly items: string[] = [];
   private readonly topicJson: string;
@@ -132,9 +132,9 @@ class PageWriter {
     }
   }
 
-  finish(): { text: string; count: number; nextOffset: number } {
-    const { items, nextOffset } = this;
-    return { text: `[${items.join(",")}]`, count: items.length, nextOffset };
+  finish(): { text: string; count: number; nextOffset: number; bytes: number } {
+    const { items, nextOffset, bytes } = this;
+    return { text: `[${items.join(",")}]`, count: items.length, nextOffset, bytes };
   }
 
   /** False when the page is full. */

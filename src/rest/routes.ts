@@ -7,12 +7,15 @@ import { Hono } from "hono";
 import type * as z from "zod";
 import type { RequestContextBase } from "../broker/context.ts";
 import type { PartitionerName } from "../protocol/partitioner.ts";
+import type { InstancesPort } from "./instances/types.ts";
 
 /** What the router hands to every REST route, in the place where Hono keeps bindings. */
 export interface RestBindings {
   readonly kafka: RequestContextBase;
   /** The deployment's default partitioner. */
   readonly partitioner: PartitionerName;
+  /** Consumer instances, wherever they live. */
+  readonly instances: InstancesPort;
 }
 
 export interface RestEnv {

@@ -49,3 +49,16 @@ export function addressedBroker(request: Request): number | null {
   const given = request.headers.get("x-kedge-broker");
   return given !== null && /^\d{1,9}$/.test(given) ? Number(given) : null;
 }
+
+/** An IP address as text, a zone at its end perhaps. */
+const ADDRESS = /^[0-9a-zA-Z.:%]{2,64}$/;
+
+/**
+ * The client's address as Kafka shows a group's members, "/192.0.2.1": the gateway's peer, or ours as
+ * the platform names it; "" when neither is known. It is shown and nothing else.
+ */
+export function clientHostOf(request: Request): string {
+  const { headers } = request;
+  const address = headers.get("x-kedge-client") ?? headers.get("cf-connecting-ip") ?? "";
+  return ADDRESS.test(address) ? `/${address}` : "";
+}

@@ -5,8 +5,9 @@ import { createCatalogue } from "../catalogue/catalogue.ts";
 import { type Geography, readerAt } from "../cluster/nearest.ts";
 import { FETCH_ANSWER_LAPSE_MS, FETCH_ANSWERS_BYTES_MAX } from "../constants.ts";
 import { brokerConfig, type Env } from "../env.ts";
+import { createGroupsPort } from "../objects/groups-port.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
-import { addressedBroker, advertisedBy } from "./advertised.ts";
+import { addressedBroker, advertisedBy, clientHostOf } from "./advertised.ts";
 
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
@@ -24,6 +25,7 @@ export function contextFor(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
+    clientHost: clientHostOf(request),
     brokerId: addressedBroker(request),
     reader: readerAt(geographyOf(request)),
     answerBytes: fetchBudget.lease((untilFree) => execution.waitUntil(untilFree)),
@@ -32,7 +34,11 @@ export function contextFor(
     random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     config: brokerConfig(env),
-    ports: { catalogue, partitions: createPartitionsPort(env, catalogue) },
+    ports: {
+      catalogue,
+      partitions: createPartitionsPort(env, catalogue),
+      groups: createGroupsPort(env, catalogue),
+    },
     waitUntil: (promise) => execution.waitUntil(promise),
     signal: request.signal,
   };

@@ -7,6 +7,7 @@ import { logEntry } from "../broker/context.ts";
 import type { PartitionerName } from "../protocol/partitioner.ts";
 import { isPartitionerName, PARTITIONER_NAMES } from "../protocol/partitioner.ts";
 import { createRestApp } from "../rest/app.ts";
+import type { InstancesPort } from "../rest/instances/types.ts";
 import { errorResponse } from "../rest/respond.ts";
 import { RestError } from "../rest/rest-error.ts";
 import type { AuthVars } from "./auth.ts";
@@ -43,6 +44,7 @@ export interface FrontDoor<E> {
 
 export function createFrontDoor<E extends FrontDoorVars>(
   contextOf: ContextFactory<E>,
+  instancesOf: (env: E) => InstancesPort,
 ): FrontDoor<E> {
   const rest = createRestApp((message, error, kafka) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -61,7 +63,7 @@ export function createFrontDoor<E extends FrontDoorVars>(
     return holding(kafka, async () => {
       if (isKafka) return handleKafka(kafka, request);
       const partitioner = partitionerOf(env.KEDGE_PARTITIONER ?? "");
-      return rest.fetch(request, { kafka, partitioner });
+      return rest.fetch(request, { kafka, partitioner, instances: instancesOf(env) });
     });
   }
 

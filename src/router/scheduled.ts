@@ -2,7 +2,7 @@
 import { logEntry } from "../broker/context.ts";
 import { sweep } from "../broker/sweep.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
-import type { Env } from "../env.ts";
+import { brokerConfig, type Env } from "../env.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
 
 export async function sweepCluster(env: Env): Promise<void> {
@@ -10,6 +10,7 @@ export async function sweepCluster(env: Env): Promise<void> {
   const report = await sweep({
     clusterId: env.KEDGE_CLUSTER_ID,
     ports: { catalogue, partitions: createPartitionsPort(env, catalogue) },
+    config: brokerConfig(env),
   });
   for (const error of report.failures) {
     logEntry({}, { level: "error", message: "a part of the sweep failed", error });

@@ -396,5 +396,44 @@ export function catalogueContract(
       }
       expect(await it.allocateProducerIds(other, 5)).toBe(0);
     });
+
+    test("CAT15: a topic's configs change by compare-and-set, and other topics keep theirs", async () => {
+      const topic = newTopic(1, { configs: { "retention.ms": "1" } });
+      await it.createTopic(cluster, topic);
+      const { topicId } = topic;
+      const expected = { "retention.ms": "1" };
+      const next = { "cleanup.policy": "compact" };
+      expect(await it.changeTopicConfigs(cluster, topicId, { "retention.ms": "2" }, next)).toBe(
+        false,
+      );
+      expect(await it.changeTopicConfigs(other, topicId, expected, next)).toBe(false);
+      expect((await read(topic.name))?.configs).toEqual(expected);
+      expect(await it.changeTopicConfigs(cluster, topicId, expected, next)).toBe(true);
+      expect((await read(topic.name))?.configs).toEqual(next);
+      expect(await it.changeTopicConfigs(cluster, topicId, expected, {})).toBe(false);
+    });
+
+    test("CAT16: dynamic configs of one broker and of all are set, changed and taken away", async () => {
+      const configs = async (of = cluster) =>
+        (await it.cluster(of, { fresh: true }))?.configs ?? {};
+      expect(await configs(other)).toEqual({});
+      await it.changeBrokerConfigs(cluster, -1, {
+        "log.retention.ms": "5",
+        "min.insync.replicas": "2",
+      });
+      await it.changeBrokerConfigs(cluster, 2, { "log.retention.ms": "6" });
+      expect(await configs()).toEqual({
+        [-1]: { "log.retention.ms": "5", "min.insync.replicas": "2" },
+        2: { "log.retention.ms": "6" },
+      });
+      await it.changeBrokerConfigs(cluster, -1, {
+        "log.retention.ms": "7",
+        "min.insync.replicas": null,
+      });
+      await it.changeBrokerConfigs(cluster, 2, { "log.retention.ms": null, "no.such": null });
+      expect((await configs())[-1]).toEqual({ "log.retention.ms": "7" });
+      expect((await configs())[2] ?? {}).toEqual({});
+      expect(await configs(other)).toEqual({});
+    });
   });
 }

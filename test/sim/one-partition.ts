@@ -5,11 +5,9 @@
 import { utf8Decode } from "../../src/lib/bytes.ts";
 import { decodeRecordBatch, iterateBatches } from "../../src/protocol/record-batch.ts";
 import { REPLICA_CONFIG_DEFAULT } from "../../src/replication/config.ts";
-import { SimCatalogue } from "./cluster/catalogue.ts";
-import { Checker } from "./cluster/checker.ts";
-import { SimNetwork } from "./cluster/network.ts";
 import type { PlantedBug } from "./cluster/planted-bugs.ts";
-import { SimReplica, type Surroundings } from "./cluster/replica-object.ts";
+import { SimReplica } from "./cluster/replica-object.ts";
+import { clusterSurroundings } from "./cluster/surroundings.ts";
 import { type Network, SimProducer } from "./idempotent-producer.ts";
 import { EPOCH_MS, Scheduler } from "./scheduler.ts";
 
@@ -30,7 +28,8 @@ const BROKER = 1;
 export function simulateOnePartition(seed: number, bug: PlantedBug | null = null): Outcome {
   const world = new Scheduler(seed);
   const { random } = world;
-  const around = surroundings(world, bug);
+  const config = REPLICA_CONFIG_DEFAULT;
+  const around = clusterSurroundings(world, [BROKER], { config, bug, unclean: false });
   const { checker, faults } = around;
   const partition = new SimReplica(BROKER, around);
   around.replicas.set(BROKER, partition);
@@ -67,20 +66,6 @@ export function simulateOnePartition(seed: number, bug: PlantedBug | null = null
   ];
   const records = partition.replica.log.logEndOffset;
   return { seed, violations, trace: world.trace, records };
-}
-
-function surroundings(world: Scheduler, bug: PlantedBug | null): Surroundings {
-  const network = new SimNetwork(world);
-  return {
-    world,
-    network,
-    catalogue: new SimCatalogue(world, network, [BROKER]),
-    checker: new Checker(false),
-    config: REPLICA_CONFIG_DEFAULT,
-    bug,
-    replicas: new Map(),
-    faults: { dropAlarm: 0, lateAlarmMs: 0, loseReplies: 0, skewMs: 0 },
-  };
 }
 
 /** Polls throughout: what it saw once must be there, at that offset, for ever. */

@@ -16,6 +16,8 @@ export class Scheduler {
   /** A binary heap, the next event first. */
   readonly #heap: Event[] = [];
   #order = 0;
+  /** Promises may have been settled since the last event. */
+  #entered = false;
 
   constructor(seed: number) {
     this.random = new Prng(seed);
@@ -35,8 +37,45 @@ export class Scheduler {
     heap[at] = event;
   }
 
+  /** As `after`; what was scheduled can be called off. */
+  timer(ms: number, run: () => void): () => void {
+    let wanted = true;
+    this.after(Math.max(0, ms), () => {
+      if (wanted) run();
+    });
+    return () => {
+      wanted = false;
+    };
+  }
+
+  /** Runs code that settles promises: what waits for them runs before the next event. */
+  enter(run: () => void): void {
+    this.#entered = true;
+    run();
+  }
+
   note(line: string): void {
     this.trace.push(`${this.nowMs - EPOCH_MS} ${line}`);
+  }
+
+  /**
+   * As `runUntil`, for worlds with promises. Nothing in them waits for anything but this scheduler, so
+   * one turn of the runtime's own loop after an event lets every `await` go as far as it can.
+   */
+  async play(untilMs: number): Promise<void> {
+    for (;;) {
+      if (this.#entered) {
+        this.#entered = false;
+        await quiescence();
+        continue;
+      }
+      const event = this.#heap[0];
+      if (event === undefined || event.atMs > untilMs) break;
+      this.#removeFirst();
+      this.nowMs = event.atMs;
+      event.run();
+    }
+    this.nowMs = untilMs;
   }
 
   /** Runs events in time order until none is left, or the clock would pass `untilMs`. */
@@ -66,6 +105,13 @@ export class Scheduler {
     }
     heap[at] = last;
   }
+}
+
+/** Immediates run when no promise has anything left to do. */
+function quiescence(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function before(a: Event | undefined, b: Event | undefined): boolean {

@@ -7,9 +7,10 @@ import type {
   PartitionsPort,
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
-import { MAX_MESSAGE_BYTES_DEFAULT } from "../../src/constants.ts";
+import { GROUP_CONFIG_DEFAULT } from "../../src/group/config.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { ScriptedGroups } from "./scripted-groups.ts";
 
 /** Writes down what is opened and destroyed; nothing can be produced to it or read from it. */
 export class PartitionsDiary implements PartitionsPort {
@@ -21,8 +22,13 @@ export class PartitionsDiary implements PartitionsPort {
   /** Makes the next open or destroy fail. */
   failure: Error | null = null;
 
+  /** One may be named, but not asked. */
   at(): PartitionPort {
-    throw new Error("this test has no partitions");
+    return new Proxy({} as PartitionPort, {
+      get: () => {
+        throw new Error("this test has no partitions");
+      },
+    });
   }
 
   async open(_: string, topic: TopicInfo, partitions: readonly PartitionInfo[]): Promise<void> {
@@ -62,14 +68,17 @@ export const BROKER_CONFIG: BrokerConfig = {
   numPartitions: 1,
   defaultReplicationFactor: 1,
   autoCreateTopicsEnable: true,
-  messageMaxBytes: MAX_MESSAGE_BYTES_DEFAULT,
-  logMessageTimestampType: "CreateTime",
+  static: {},
+  offsetsTopicPartitions: 50,
+  offsetsTopicReplicationFactor: 3,
+  group: GROUP_CONFIG_DEFAULT,
 };
 
 export interface BrokerUnderTest {
   readonly ctx: RequestContextBase;
   readonly catalogue: MemoryCatalogue;
   readonly partitions: PartitionsDiary;
+  readonly groups: ScriptedGroups;
   readonly logs: LogEntry[];
   /** Waits for what goes on after replies. */
   background(): Promise<void>;
@@ -85,19 +94,24 @@ export interface BrokerTestOptions {
 export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTest {
   const catalogue = new MemoryCatalogue();
   const partitions = new PartitionsDiary();
+  const groups = new ScriptedGroups();
   const logs: LogEntry[] = [];
   const pending: Promise<unknown>[] = [];
   const prng = new Prng(1);
+  let nowMs = 1_700_000_000_000;
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
     brokerId: null,
     advertised: () => ({ host: "kafka.example", port: 9092 }),
-    now: () => 1_700_000_000_000,
+    now: () => nowMs,
     random: () => prng.float(),
-    sleep: async () => {},
+    // Time passes by sleeping only.
+    sleep: async (ms) => {
+      nowMs += ms;
+    },
     config: { ...BROKER_CONFIG, ...options.config },
-    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions },
+    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups },
     waitUntil: (promise) => {
       pending.push(promise);
     },
@@ -108,7 +122,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const background = async () => {
     await Promise.all(pending.splice(0));
   };
-  return { ctx, catalogue, partitions, logs, background };
+  return { ctx, catalogue, partitions, groups, logs, background };
 }
 
 /** The same object with some of its methods replaced. */

@@ -12,6 +12,7 @@ import type {
 import type {
   BrokerInfo,
   ClusterInfo,
+  ConfigMap,
   PartitionInfo,
   PartitionState,
   TopicInfo,
@@ -27,6 +28,7 @@ class Cluster {
   readonly topics = new Map<string, TopicInfo>();
   readonly deleted = new Map<string, TopicInfo>();
   brokers: readonly BrokerInfo[];
+  configs: Record<number, ConfigMap> = {};
   nextProducerId = 0;
 
   constructor(brokers: readonly BrokerInfo[]) {
@@ -57,12 +59,21 @@ export class MemoryCatalogue implements CataloguePort {
     );
   }
 
+  /** What is true now, for who looks at a world from outside. */
+  topicsNow(clusterId: string): readonly TopicInfo[] {
+    return this.#of(clusterId).sorted();
+  }
+
+  brokersNow(clusterId: string): readonly BrokerInfo[] {
+    return this.#of(clusterId).brokers;
+  }
+
   async cluster(clusterId: string): Promise<ClusterInfo | null> {
     const cluster = this.#clusters.get(clusterId);
     if (cluster === undefined) return null;
     const { brokers } = cluster;
     const controllerId = brokers.find((broker) => !broker.fenced)?.brokerId ?? -1;
-    return { clusterId, controllerId, brokers };
+    return { clusterId, controllerId, brokers, configs: cluster.configs };
   }
 
   async listTopics(clusterId: string) {
@@ -113,6 +124,31 @@ export class MemoryCatalogue implements CataloguePort {
     if (topic === undefined || topic.partitions.length !== expected) return false;
     cluster.topics.set(topic.name, { ...topic, partitions: [...topic.partitions, ...added] });
     return true;
+  }
+
+  async changeTopicConfigs(
+    clusterId: string,
+    topicId: string,
+    expected: ConfigMap,
+    next: ConfigMap,
+  ): Promise<boolean> {
+    const cluster = this.#of(clusterId);
+    const topic = cluster.byId(topicId);
+    if (topic === undefined) return false;
+    if (JSON.stringify(topic.configs) !== JSON.stringify(expected)) return false;
+    cluster.topics.set(topic.name, { ...topic, configs: next });
+    return true;
+  }
+
+  async changeBrokerConfigs(
+    clusterId: string,
+    brokerId: number,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<void> {
+    const cluster = this.#of(clusterId);
+    const merged = Object.entries({ ...cluster.configs[brokerId], ...changes });
+    const set = merged.filter((entry): entry is [string, string] => entry[1] !== null);
+    cluster.configs = { ...cluster.configs, [brokerId]: Object.fromEntries(set) };
   }
 
   async changePartition(

@@ -19,9 +19,9 @@ import type {
   ReadResult,
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
-import { findOffset, readBatches } from "../../src/log/read.ts";
 import type { ReplyTo } from "../../src/machine/machine.ts";
 import { REFUSED_APPEND, refusedOffset, refusedRead } from "../../src/objects/partition-answers.ts";
+import { answerEpochEnd, answerListOffset, answerRead } from "../../src/objects/partition-reads.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import type { ReplicaInput, ReplicaReply } from "../../src/replication/messages.ts";
 import { LoneReplica } from "./lone-replica.ts";
@@ -135,39 +135,15 @@ class MemoryPartition {
   }
 
   read(request: ReadRequest): ReadResult {
-    const { log, store, replica } = this.#replica;
-    const { fetchOffset, lastFetchedEpoch } = request;
-    const error = replica.checkLeaderEpoch(request.currentLeaderEpoch);
-    if (error !== ErrorCode.NONE) return refusedRead(error);
-    const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = log;
-    const known = { logStartOffset, logEndOffset, highWatermark, lastStableOffset };
-    const nothing = { ...known, records: new Uint8Array(0), divergingEpoch: null };
-    if (fetchOffset < logStartOffset || fetchOffset > logEndOffset) {
-      return refusedRead(ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset);
-    }
-    const errorCode = ErrorCode.NONE;
-    const end = log.epochs.endOffsetFor(lastFetchedEpoch, logEndOffset);
-    if (lastFetchedEpoch >= 0 && (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset)) {
-      return { ...nothing, errorCode, divergingEpoch: end };
-    }
-    if (fetchOffset >= highWatermark) return { ...nothing, errorCode };
-    const range = { ...request, upperBound: highWatermark };
-    return { ...nothing, errorCode, records: readBatches(store, range).slice() };
+    return answerRead(this.#replica, request);
   }
 
-  listOffset({ timestamp, currentLeaderEpoch }: ListOffsetRequest): ListOffsetResult {
-    const { log, store, replica } = this.#replica;
-    const error = replica.checkLeaderEpoch(currentLeaderEpoch);
-    if (error !== ErrorCode.NONE) return refusedOffset(error);
-    return findOffset(log, store, timestamp, log.highWatermark);
+  listOffset(request: ListOffsetRequest): ListOffsetResult {
+    return answerListOffset(this.#replica, request);
   }
 
-  epochEnd({ leaderEpoch, currentLeaderEpoch }: EpochEndRequest): EpochEndResult {
-    const { log, replica } = this.#replica;
-    const errorCode = replica.checkLeaderEpoch(currentLeaderEpoch);
-    if (errorCode !== ErrorCode.NONE) return { errorCode, leaderEpoch: -1, endOffset: -1 };
-    const { epoch, endOffset } = log.epochs.endOffsetFor(leaderEpoch, log.logEndOffset);
-    return { errorCode, leaderEpoch: epoch, endOffset };
+  epochEnd(request: EpochEndRequest): EpochEndResult {
+    return answerEpochEnd(this.#replica, request);
   }
 
   wait(offset: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {

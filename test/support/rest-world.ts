@@ -7,6 +7,8 @@ import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { MemoryGroups } from "./memory-groups.ts";
+import { MemoryInstances } from "./memory-instances.ts";
 import { MemoryPartitions } from "./memory-partitions.ts";
 
 export interface RestWorldOptions {
@@ -36,29 +38,40 @@ export class RestWorld {
   principal = "";
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
+  readonly groups: MemoryGroups;
   readonly #reader: Point | null;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
-  readonly #door = createFrontDoor<FrontDoorVars>((_env, request, execution, principal) =>
-    this.#context(request, execution, principal),
+  readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
+  readonly #door = createFrontDoor<FrontDoorVars>(
+    (_env, request, execution, principal) => this.#contextOf(request, execution, principal),
+    () => this.instances,
   );
 
   constructor(options: RestWorldOptions = {}) {
     this.#vars = options.vars ?? { KEDGE_OPEN: "loopback" };
     this.#config = { ...BROKER_CONFIG, ...options.config };
+    this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
     this.#reader = options.reader ?? null;
   }
 
-  #context(
+  #contextOf(
     request: Request,
     execution: Pick<ExecutionContext, "waitUntil">,
     principal: string,
   ): RequestContextBase {
     this.principal = principal;
+    const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
+    const brokerId = addressedBroker(request);
+    return { ...this.context(principal), brokerId, waitUntil, signal: request.signal };
+  }
+
+  /** What handlers are given when nobody's request is behind a call. */
+  context(principal = "User:ANONYMOUS"): RequestContextBase {
     return {
       clusterId: "kedge",
       principal,
-      brokerId: addressedBroker(request),
+      brokerId: null,
       reader: this.#reader,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
@@ -69,9 +82,10 @@ export class RestWorld {
         this.nowMs += ms;
       },
       config: this.#config,
-      ports: { catalogue: this.catalogue, partitions: this.partitions },
-      waitUntil: (promise) => execution.waitUntil(promise),
-      signal: request.signal,
+      ports: { catalogue: this.catalogue, partitions: this.partitions, groups: this.groups },
+      waitUntil: (promise) => {
+        this.#background.push(promise);
+      },
       log: (entry) => {
         this.logs.push(entry);
       },

@@ -16,7 +16,7 @@ export interface WorkerBeside {
   readonly objectClass?: string;
 }
 
-/** It is configured as Kedge is, same dates, same kind of socket, and has Kedge's partitions bound. */
+/** It is configured as Kedge is, same dates, same kind of socket, and has Kedge's objects bound. */
 export function withWorkerBeside(
   options: MiniflareOptions,
   { name, script, objectClass }: WorkerBeside,
@@ -40,6 +40,7 @@ export function withWorkerBeside(
       },
       env: {
         PARTITION: object(config.name, "Partition"),
+        GROUP_COORDINATOR: object(config.name, "GroupCoordinator"),
         ...Object.fromEntries(own.map((each) => [each.toUpperCase(), object(name, each)])),
       },
       exports: Object.fromEntries(

@@ -39,8 +39,12 @@ test.each([
 });
 
 test("every constant is a positive whole number with its unit in its name", () => {
-  const unit = "BYTES|MS|ROWS|CHUNKS|PARTS|CHARS|OFFSET|PARTITIONS|TOPICS|BATCHES|REPLICAS|IDS?";
-  const units = new RegExp(`(^|_)(${unit})(_|$)|FACTOR|^BATCH_SIZE`);
+  const units = new RegExp(
+    `(^|_)(${[
+      ...["BYTES", "MS", "ROWS", "CHUNKS", "PARTS", "CHARS", "OFFSETS?", "PARTITIONS", "TOPICS"],
+      ...["BATCHES", "REPLICAS", "IDS?", "MEMBERS", "PROTOCOLS", "INSTRUCTIONS"],
+    ].join("|")})(_|$)|FACTOR|^BATCH_SIZE`,
+  );
   for (const [name, value] of byName) {
     expect(Number.isSafeInteger(value) && Number(value) > 0, name).toBe(true);
     expect(name).toMatch(units);

@@ -238,7 +238,7 @@ describe("what it remembers", () => {
   test("a cluster without brokers is a cluster", async () => {
     await db.prepare("INSERT INTO clusters (cluster_id) VALUES ('empty')").run();
     const cluster = await new D1Catalogue(db).cluster("empty");
-    expect(cluster).toEqual({ clusterId: "empty", controllerId: -1, brokers: [] });
+    expect(cluster).toEqual({ clusterId: "empty", controllerId: -1, brokers: [], configs: {} });
   });
 });
 

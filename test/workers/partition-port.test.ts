@@ -7,7 +7,7 @@ import type { TopicInfo } from "../../src/cluster/types.ts";
 import { createPartitionsPort } from "../../src/objects/partitions-port.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
 import { Waiters } from "../../src/objects/waiters.ts";
-import { KafkaError } from "../../src/protocol/errors.ts";
+import { ErrorCode, KafkaError } from "../../src/protocol/errors.ts";
 import { migratedDatabase } from "../support/d1.ts";
 import { batchOf, sequenced } from "../unit/log/harness.ts";
 import {
@@ -258,8 +258,10 @@ describe("what goes wrong", () => {
     // The first has a turn of its own. Then chunks are written, and the delete's checkpoint fails.
     const large = batchOf({ valueBytes: 3_000_000 });
     const outcomes = await inside(stub, async (partition) => {
+      const first = partition.append(append(batchOf()));
+      await first;
       const calls = [
-        partition.append(append(batchOf())),
+        first,
         partition.append(append(batchOf())),
         partition.append(append(large.slice())),
         partition.deleteRecords(-1, 30_000),
@@ -274,6 +276,42 @@ describe("what goes wrong", () => {
     expect(await chunkRows(stub)).toBe(2);
     expect(await stub.append(append(large))).toMatchObject({ errorCode: 0, baseOffset: 3 });
   });
+
+  test.each([
+    ["of an early Kedge", undefined],
+    ["of a later Kedge", 99],
+  ])(
+    "storage %s is left alone: error 56 that says so, at once, and one line",
+    async (_, format) => {
+      const lines = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      const topic = await createTopic(topicOf());
+      const [port, stub] = [portOf(topic), stubOf(topic)];
+      await port.append(append(batchOf()));
+      await inside(stub, (__, { storage }) => {
+        const { format: ___, ...identity } =
+          storage.kv.get<Record<string, unknown>>("identity") ?? {};
+        storage.kv.put("identity", format === undefined ? identity : { ...identity, format });
+      });
+      await evictDurableObject(stub);
+      const refused = await port.append(append(batchOf()));
+      expect(refused).toMatchObject({ errorCode: 56, baseOffset: -1 });
+      expect(refused.errorMessage).toContain(format === undefined ? "has none" : "is 99");
+      expect(refused.errorMessage).toContain("this Kedge reads format 1");
+      expect(await port.read(read(0))).toMatchObject({ errorCode: 56 });
+      expect(await port.listOffset(listOffset(-1))).toMatchObject({ errorCode: 56 });
+      expect(await port.deleteRecords(1, 1_000)).toMatchObject({ errorCode: 56 });
+      expect(await port.epochEnd({ leaderEpoch: 0, currentLeaderEpoch: -1 })).toMatchObject({
+        errorCode: 56,
+      });
+      expect(await chunkRows(stub)).toBe(1);
+      const logged = lines.mock.calls.map(([line]) => JSON.parse(String(line)));
+      expect(logged).toEqual([expect.objectContaining({ message: refused.errorMessage })]);
+      // It goes with its topic like any other.
+      await deleteTopic(topic);
+      await stub.destroy();
+      expect(await port.append(append(batchOf()))).toMatchObject({ errorCode: 3 });
+    },
+  );
 
   test("a catalogue that does not answer fails the call, and is asked again by the next", async () => {
     const topic = await createTopic(topicOf());
@@ -347,9 +385,11 @@ describe("what goes wrong", () => {
       const late = [partition.append(append(batchOf())), partition.deleteRecords(-1, 30_000)];
       return [await Promise.all([...appends, moved]), await Promise.all(late)];
     });
-    // In the log before it was dropped, or too late: either is an answer.
+    // In the log before it was dropped, or too late, or nobody knows: each is an answer.
+    const { NONE, UNKNOWN_TOPIC_OR_PARTITION, REQUEST_TIMED_OUT } = ErrorCode;
+    const answers: number[] = [NONE, UNKNOWN_TOPIC_OR_PARTITION, REQUEST_TIMED_OUT];
     expect(
-      underWay.map(({ errorCode }) => errorCode).filter((code) => code !== 0 && code !== 3),
+      underWay.map(({ errorCode }) => errorCode).filter((code) => !answers.includes(code)),
     ).toEqual([]);
     expect(after.map(({ errorCode }) => errorCode)).toEqual([3, 3]);
   });

@@ -11,13 +11,14 @@
  * Not done: transactions (48 INVALID_TXN_STATE for a transactional batch).
  */
 
-import type { TopicInfo } from "../../cluster/types.ts";
+import { EVERY_BROKER, type TopicInfo } from "../../cluster/types.ts";
 import { validateRecords } from "../../log/validator.ts";
 import type { ProduceRequest, ProduceResponseInput } from "../../protocol/api/00-produce.ts";
 import { produceApi } from "../../protocol/api/00-produce.ts";
 import { ErrorCode, errorName } from "../../protocol/errors.ts";
 import { batchIsTransactional, batchProducerId } from "../../protocol/record-batch.ts";
 import { codeForProducer } from "../client-codes.ts";
+import { clusterOf } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
 import { ConnectionError, defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
@@ -84,7 +85,8 @@ async function produceTo(
     const text = `${topic.name} is an internal topic: clients may not write to it`;
     return failed(index, ErrorCode.INVALID_TOPIC_EXCEPTION, text);
   }
-  const rules = logRules(ctx, topic);
+  const brokerId = typeof leader === "number" ? EVERY_BROKER : leader.state.leader;
+  const rules = logRules(ctx, await clusterOf(ctx), topic, brokerId);
   const verdict = validateRecords(records, {
     ...rules,
     nowMs: ctx.now(),
@@ -108,6 +110,8 @@ async function produceTo(
     timeoutMs,
     // Only a numbered batch is known again when it comes twice.
     repeatable: batchProducerId(batch, 0) >= 0,
+    // A leader that stepped down over it: the next one may have it (REP33).
+    mayBeDone: ({ baseOffset }) => baseOffset >= 0,
     ask: ({ port, state }) =>
       port.append({
         batch,
@@ -122,7 +126,8 @@ async function produceTo(
 }
 
 function answerOf(index: number, result: AppendResult): PartitionAnswer {
-  const { errorCode, errorMessage, baseOffset, logAppendTimeMs, logStartOffset } = result;
+  const { errorCode, errorMessage, logAppendTimeMs, logStartOffset } = result;
+  const baseOffset = errorCode === ErrorCode.NONE ? result.baseOffset : -1;
   return { index, errorCode, errorMessage, baseOffset, logAppendTimeMs, logStartOffset };
 }
 

@@ -13,22 +13,19 @@
  * (KIP-599).
  */
 
-import { effectiveTopicConfigs } from "../../cluster/topic-configs.ts";
+import { type BrokerSources, resolveTopicConfigs } from "../../cluster/config-sources.ts";
 import type { ClusterInfo } from "../../cluster/types.ts";
 import { ZERO_UUID } from "../../lib/uuid.ts";
 import type { CreateTopicsRequest } from "../../protocol/api/19-create-topics.ts";
 import { createTopicsApi } from "../../protocol/api/19-create-topics.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
 import { clusterOf } from "../cluster.ts";
+import { sharedSources } from "../config-resources.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import type { NewTopic } from "../ports.ts";
 import type { CreationResult, TopicSpec } from "../topic-creation.ts";
 import { createTopics } from "../topic-creation.ts";
-
-/** DescribeConfigsResponse.ConfigSource. */
-const DYNAMIC_TOPIC_CONFIG = 1;
-const DEFAULT_CONFIG = 5;
 
 export const createTopicsHandler = defineHandler(
   createTopicsApi,
@@ -36,6 +33,7 @@ export const createTopicsHandler = defineHandler(
   async (ctx, request) => {
     const cluster = await clusterOf(ctx);
     const { once, twice } = byName(request.topics);
+    const sources = sharedSources(ctx, cluster);
     const results = await createOrRefuse(ctx, cluster, once, request.validateOnly);
     const duplicate = new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
     return {
@@ -43,7 +41,7 @@ export const createTopicsHandler = defineHandler(
         ...Array.from(results, ([name, result]) =>
           result instanceof KafkaError
             ? failed(name, result)
-            : succeeded(result, request.validateOnly),
+            : succeeded(result, request.validateOnly, sources),
         ),
         ...twice.map((name) => failed(name, duplicate)),
       ],
@@ -80,7 +78,7 @@ function failed(name: string, error: KafkaError) {
   return { name, errorCode: error.code, errorMessage: error.message };
 }
 
-function succeeded(topic: NewTopic, validateOnly: boolean) {
+function succeeded(topic: NewTopic, validateOnly: boolean, sources: BrokerSources) {
   return {
     name: topic.name,
     topicId: validateOnly ? ZERO_UUID : topic.topicId,
@@ -88,11 +86,11 @@ function succeeded(topic: NewTopic, validateOnly: boolean) {
     errorMessage: null,
     numPartitions: topic.partitions.length,
     replicationFactor: topic.partitions[0]?.replicas.length ?? -1,
-    configs: effectiveTopicConfigs(topic.configs).map(({ name, value, isSet }) => ({
+    configs: resolveTopicConfigs(topic.configs, sources).map(({ name, value, source }) => ({
       name,
       value,
       readOnly: false,
-      configSource: isSet ? DYNAMIC_TOPIC_CONFIG : DEFAULT_CONFIG,
+      configSource: source,
       isSensitive: false,
     })),
   };

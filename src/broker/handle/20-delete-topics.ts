@@ -1,8 +1,10 @@
 /**
- * DeleteTopics, key 20, versions 1-6. The topic is gone for everybody when the reply leaves; its
- * objects are emptied after it, and a note in the catalogue remembers them until they are.
+ * DeleteTopics, key 20, versions 1-6. The topic is gone for everybody when the reply leaves, and so
+ * are the offsets that groups committed for it; its objects are emptied after it, and a note in the
+ * catalogue remembers them until they are.
  *
- * Errors of a topic: 3 unknown name, 100 unknown id, 42 a name or id given twice, both, or neither.
+ * Errors of a topic: 3 unknown name, 100 unknown id, 42 a name or id given twice, both, or neither, or
+ * an internal topic.
  *
  * 1-5: topicNames. 5: error messages. 6: topics, each by name or by id.
  *
@@ -16,6 +18,7 @@ import { deleteTopicsApi } from "../../protocol/api/20-delete-topics.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
 import type { RequestContext } from "../context.ts";
 import { inBackground } from "../context.ts";
+import { forgetOffsets } from "../forget-offsets.ts";
 import { defineHandler } from "../handler.ts";
 
 /** What a client names: a name and ZERO_UUID, or null and an id. */
@@ -51,7 +54,9 @@ export const deleteTopicsHandler = defineHandler(
       taken.add(topic.topicId);
       return await deleteOne(ctx, target, topic);
     });
-    return { responses: [...responses, ...(await Promise.all(deletions))] };
+    const results = await Promise.all(deletions);
+    await forgetOffsets(ctx, deletedNames(results));
+    return { responses: [...responses, ...results] };
   },
   {
     failure: (error, request) => ({
@@ -59,6 +64,12 @@ export const deleteTopicsHandler = defineHandler(
     }),
   },
 );
+
+function deletedNames(results: readonly Result[]): string[] {
+  return results.flatMap(({ name, errorCode }) =>
+    name !== null && errorCode === ErrorCode.NONE ? [name] : [],
+  );
+}
 
 function targetsOf(request: DeleteTopicsRequest): Target[] {
   return [...request.topics, ...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))];
@@ -114,6 +125,10 @@ async function find(
 
 async function deleteOne(ctx: RequestContext, target: Target, topic: TopicInfo): Promise<Result> {
   const { catalogue } = ctx.ports;
+  if (topic.internal) {
+    const text = `Deletion of internal topic ${topic.name} is prohibited: the cluster keeps its own state there.`;
+    return refused(target, new KafkaError(ErrorCode.INVALID_REQUEST, text));
+  }
   try {
     const deleted = await catalogue.deleteTopic(ctx.clusterId, topic.name, topic.topicId);
     if (deleted === null) {

@@ -4,12 +4,13 @@
  * Moves the log start offset up to the given offset, -1 meaning the high watermark; beyond it is
  * error 1, below the present start changes nothing. Rows are deleted later, in small steps.
  */
-import { topicConfigText } from "../../cluster/topic-configs.ts";
 import { deleteRecordsApi } from "../../protocol/api/21-delete-records.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { clusterOf } from "../cluster.ts";
+import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import type { DeleteRecordsResult } from "../ports.ts";
-import { type Leader, leaderOf, lookUpTopics, transportError } from "../topics.ts";
+import { type Leader, leaderOf, logRules, lookUpTopics, transportError } from "../topics.ts";
 
 export const deleteRecordsHandler = defineHandler(
   deleteRecordsApi,
@@ -22,7 +23,7 @@ export const deleteRecordsHandler = defineHandler(
         const topic = topicOf({ name, topicId: "" });
         const answers = partitions.map(async ({ partitionIndex, offset }) => {
           const leader = leaderOf(ctx, topic, partitionIndex);
-          return { partitionIndex, ...(await deleteOne(leader, offset, request.timeoutMs)) };
+          return { partitionIndex, ...(await deleteOne(ctx, leader, offset, request.timeoutMs)) };
         });
         return { name, partitions: await Promise.all(answers) };
       }),
@@ -43,15 +44,16 @@ export const deleteRecordsHandler = defineHandler(
 );
 
 async function deleteOne(
+  ctx: RequestContext,
   leader: Leader | number,
   offset: number,
   timeoutMs: number,
 ): Promise<DeleteRecordsResult> {
   if (typeof leader === "number") return failed(leader);
-  const { topic, port } = leader;
+  const { topic, state, port } = leader;
   // Kafka: a compacted topic that is not also deleted from keeps the last record of every key.
-  const deletes = topicConfigText(topic.configs, "cleanup.policy").includes("delete");
-  if (topic.internal || !deletes) return failed(ErrorCode.POLICY_VIOLATION);
+  const { deleted } = logRules(ctx, await clusterOf(ctx), topic, state.leader);
+  if (topic.internal || !deleted) return failed(ErrorCode.POLICY_VIOLATION);
   try {
     return await port.deleteRecords(offset, timeoutMs);
   } catch (error) {

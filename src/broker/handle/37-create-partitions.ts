@@ -3,7 +3,8 @@
  * itself. `count` is the new total.
  *
  * Errors of a topic: 3 unknown, 37 not more than it has or too many, 38 no broker to put them on, 39
- * assignments, 42 a name given twice. New partitions get as many replicas as partition 0 has. A
+ * assignments, 42 a name given twice, or an internal topic: with another number of partitions of
+ * __consumer_offsets, every group would be looked for where it is not. New partitions get as many replicas as partition 0 has. A
  * count that another request changed in between is looked at again.
  *
  * 1-3 are the same (quota behaviour and encoding only).
@@ -74,6 +75,10 @@ async function grow(
     const found = await catalogue.topics(ctx.clusterId, [wanted.name], { fresh: true });
     const topic = found.get(wanted.name);
     if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (topic.internal) {
+      const text = `The number of partitions of internal topic ${topic.name} is fixed.`;
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
+    }
     const added = planGrowth(ctx, cluster, topic, wanted);
     if (validateOnly) return;
     const { topicId, partitions: existing } = topic;

@@ -14,11 +14,13 @@ import { CommandFailure, failureText } from "../failure.ts";
 import { Output } from "../output.ts";
 import { addProperty, type Properties, readProperties } from "../properties.ts";
 import { recordFormatter } from "../record-formatter.ts";
-import { topicFilter } from "../topic-filter.ts";
+import { type Stop, stopOnSignals } from "../stop-on-signals.ts";
+import { topicFilter, topicPattern } from "../topic-filter.ts";
 
 interface ConsoleConsumerOptions extends ConnectionOptions {
   topic?: string;
   include?: string;
+  group?: string;
   fromBeginning?: true;
   partition?: number;
   offset?: string;
@@ -49,7 +51,11 @@ export function consoleConsumerCommand(): Command {
     .description("print records as they come (kafka-console-consumer)")
     .option("--topic <topic>", "the topic to read")
     .option("--include <regex>", "read every topic whose name matches")
-    .option("--from-beginning", "begin with the earliest record, not with what comes now")
+    .option("--group <group>", "read as a member of this group, and commit what is printed")
+    .option(
+      "--from-beginning",
+      "begin with the earliest record where nothing is committed, not with what comes now",
+    )
     .option("--partition <n>", "read this partition only, from its end unless --offset", integer(0))
     .option("--offset <offset>", "earliest, latest or a number; needs --partition")
     .option("--max-messages <n>", "end after so many records", integer(0))
@@ -77,7 +83,7 @@ export function consoleConsumerCommand(): Command {
 async function runConsoleConsumer(options: ConsoleConsumerOptions): Promise<void> {
   throwIfMisplaced(options);
   const format = formatterOf(options);
-  const found = connection(
+  const settings = connection(
     { ...options, commandConfig: options.commandConfig ?? options["consumer.config"] },
     {
       ...options.consumerProperty,
@@ -88,6 +94,8 @@ async function runConsoleConsumer(options: ConsoleConsumerOptions): Promise<void
         : { "isolation.level": options.isolationLevel }),
     },
   );
+  const group = groupOf(options, settings.config["group.id"]);
+  const found = { ...settings, config: { ...settings.config, ...groupConfig(group) } };
   await throwIfNobodyThere(found);
   const consumer: BytesConsumer = new Consumer(
     { "client.id": "console-consumer", ...found.config },
@@ -96,7 +104,11 @@ async function runConsoleConsumer(options: ConsoleConsumerOptions): Promise<void
   const stop = stopOnSignals();
   let count = 0;
   try {
-    await start(consumer, options);
+    if (group === null) await start(consumer, options);
+    else
+      consumer.subscribe(
+        options.topic === undefined ? topicPattern(options.include ?? "") : [options.topic],
+      );
     count = await print(consumer, format, options, stop);
   } finally {
     await consumer.close();
@@ -121,6 +133,30 @@ function throwIfMisplaced({ topic, include, partition, offset }: ConsoleConsumer
         "or a non-negative long.",
     );
   }
+}
+
+/**
+ * The group to read in, null for none: partitions are then read without one.
+ *
+ * @throws CommandFailure
+ */
+function groupOf({ group, partition }: ConsoleConsumerOptions, configured?: string): string | null {
+  if (group !== undefined && configured !== undefined && group !== configured) {
+    throw new CommandFailure(
+      "The group ids provided in different places (directly using '--group', via " +
+        "'--command-property', or via '--command-config') do not match. Detected group ids: " +
+        `'${group}', '${configured}'`,
+    );
+  }
+  const found = group ?? configured ?? null;
+  if (found !== null && partition !== undefined) {
+    throw new CommandFailure("Options group and partition cannot be specified together.");
+  }
+  return found;
+}
+
+function groupConfig(group: string | null): Properties {
+  return group === null ? {} : { "group.id": group };
 }
 
 function formatterOf(options: ConsoleConsumerOptions): (record: BytesRecord) => Buffer {
@@ -167,18 +203,9 @@ async function matching(options: ConsoleConsumerOptions): Promise<string[]> {
   return names;
 }
 
-interface Stop {
-  signal: string | null;
-}
-
-function stopOnSignals(): Stop {
-  const stop: Stop = { signal: null };
-  for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => {
-      stop.signal = signal;
-    });
-  }
-  return stop;
+/** What is not printed is not read: closing commits the positions. */
+function giveBack(consumer: BytesConsumer, records: readonly BytesRecord[]): void {
+  for (const record of records.toReversed()) consumer.seek(record, record.offset);
 }
 
 async function print(
@@ -196,6 +223,7 @@ async function print(
     const idleMs = performance.now() - lastMs;
     if (idleMs >= timeoutMs) break;
     const records = await consumer.poll(Math.min(POLL_MS, timeoutMs - idleMs));
+    giveBack(consumer, records.slice(most - count));
     for (const record of records.slice(0, most - count)) {
       count += 1;
       try {

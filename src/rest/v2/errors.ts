@@ -33,3 +33,19 @@ export function recordErrorCode(kafkaCode: number): number {
   if (code === 40101 || code === 40301) return code;
   return isRetriable(kafkaCode) ? 50003 : 50002;
 }
+
+const NOT_A_MEMBER: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.GROUP_ID_NOT_FOUND,
+  ErrorCode.GROUP_MAX_SIZE_REACHED,
+  ErrorCode.FENCED_MEMBER_EPOCH,
+  ErrorCode.STALE_MEMBER_EPOCH,
+]);
+
+/** A Kafka error that a group gave to a consumer instance: what it may not do now is 40903. */
+export function groupError(kafkaCode: number, message: string | null): RestError {
+  if (NOT_A_MEMBER.has(kafkaCode)) return kafkaRestError([409, 40903], kafkaCode, message);
+  return v2Error(kafkaCode, message);
+}

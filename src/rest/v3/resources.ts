@@ -27,11 +27,11 @@ export class Resources {
     return this.clusterUrl + path(...segments);
   }
 
-  private related(...segments: (string | number)[]): { related: string } {
+  related(...segments: (string | number)[]): { related: string } {
     return { related: this.url(...segments) };
   }
 
-  private resource(kind: string, segments: (string | number)[], name: string) {
+  resource(kind: string, segments: (string | number)[], name: string) {
     const resource_name = `crn:///kafka=${this.clusterId}${name}`;
     return {
       kind,

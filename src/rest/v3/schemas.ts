@@ -3,13 +3,13 @@ import * as z from "zod";
 import { PARTITIONER_NAMES } from "../../protocol/partitioner.ts";
 import { flag } from "../validate.ts";
 
-const resource = (kind: string) => ({
+export const resource = (kind: string) => ({
   kind: z.literal(kind),
   metadata: z.object({ self: z.string(), resource_name: z.string() }),
 });
-const related = z.object({ related: z.string() });
+export const related = z.object({ related: z.string() });
 
-function listOf<T extends z.ZodType>(kind: string, item: T) {
+export function listOf<T extends z.ZodType>(kind: string, item: T) {
   return z.object({
     kind: z.literal(kind),
     metadata: z.object({ self: z.string(), next: z.null() }),

@@ -3,8 +3,9 @@ import type { PartitionInfo, PartitionState } from "../../../src/cluster/types.t
 import type { IsrOutcome } from "../../../src/replication/messages.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { CATALOGUE, type SimNetwork } from "./network.ts";
+import type { RowAccess } from "./replica-object.ts";
 
-export class SimCatalogue {
+export class SimCatalogue implements RowAccess {
   row: PartitionInfo;
   readonly fenced = new Set<number>();
   unreachableUntilMs = 0;

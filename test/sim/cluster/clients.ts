@@ -10,8 +10,9 @@ import {
 import { EPOCH_MS } from "../scheduler.ts";
 import type { CommittedBatch } from "./checker.ts";
 import { EDGE } from "./network.ts";
-import type { ReadAnswer, Surroundings } from "./replica-object.ts";
+import type { ReadAnswer } from "./replica-object.ts";
 import type { ProduceResult, SimRouter } from "./router.ts";
+import type { ClusterSurroundings } from "./surroundings.ts";
 
 interface SimBatch {
   readonly bytes: Uint8Array;
@@ -41,12 +42,12 @@ const IN_FLIGHT_MAX = 5;
 export class SimIdempotentProducer {
   readonly producerId: number;
   readonly batches: SimBatch[] = [];
-  readonly #around: Surroundings;
+  readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
   readonly #pauseMs: number;
   readonly #sent = new Set<SimBatch>();
 
-  constructor(around: Surroundings, router: SimRouter, producerId: number, batches: number) {
+  constructor(around: ClusterSurroundings, router: SimRouter, producerId: number, batches: number) {
     this.#around = around;
     this.#router = router;
     this.producerId = producerId;
@@ -159,14 +160,14 @@ const EXPECTED = new Set<number>([
 
 /** Sends each batch once, without numbers, under acks 1 or all, and notes what it was told. */
 export class SimPlainProducer {
-  readonly #around: Surroundings;
+  readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
   readonly #acks: number;
   readonly #id: number;
   readonly #batches: SimBatch[] = [];
   #stopped = false;
 
-  constructor(around: Surroundings, router: SimRouter, id: number, acks: number) {
+  constructor(around: ClusterSurroundings, router: SimRouter, id: number, acks: number) {
     this.#around = around;
     this.#router = router;
     this.#acks = acks;
@@ -213,14 +214,14 @@ export class SimPlainProducer {
 
 /** Polls from the leader or from anybody, and never sees an offset twice or out of turn. */
 export class SimConsumer {
-  readonly #around: Surroundings;
+  readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
   readonly #name: string;
   readonly #anywhere: boolean;
   #next = 0;
   #stopped = false;
 
-  constructor(around: Surroundings, router: SimRouter, name: string, anywhere: boolean) {
+  constructor(around: ClusterSurroundings, router: SimRouter, name: string, anywhere: boolean) {
     this.#around = around;
     this.#router = router;
     this.#name = name;

@@ -1,32 +1,35 @@
 /** Everything that goes wrong. Each seed draws which kinds of it, so that they also come alone. */
 import { electPreferred, withoutBroker } from "../../../src/cluster/election.ts";
-import { CATALOGUE, EDGE } from "./network.ts";
-import type { Surroundings } from "./replica-object.ts";
+import { LinkFaults, someMs } from "./link-faults.ts";
+import { EDGE } from "./network.ts";
 import type { SimRouter } from "./router.ts";
+import type { ClusterSurroundings } from "./surroundings.ts";
 
 type Fault = () => void;
 
 export class Nemesis {
-  readonly #around: Surroundings;
+  readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
   readonly #brokers: readonly number[];
+  readonly #links: LinkFaults;
   readonly #faults: Fault[] = [];
   readonly #untilMs: number;
   /** What clients were told is deleted. */
   deletedTo = 0;
 
-  constructor(around: Surroundings, router: SimRouter, chaosMs: number) {
+  constructor(around: ClusterSurroundings, router: SimRouter, chaosMs: number) {
     this.#around = around;
     this.#router = router;
     this.#brokers = [...around.replicas.keys()];
+    this.#links = new LinkFaults(around.world, around.network, this.#brokers);
     this.#untilMs = around.world.nowMs + chaosMs;
     const { random } = around.world;
     const kinds: readonly Fault[] = [
       () => this.#crashOne(),
       () => this.#crashLeader(),
-      () => this.#cutOneWay(),
-      () => this.#isolate(),
-      () => this.#slowDown(),
+      () => this.#links.cutOneWay(),
+      () => this.#links.isolate(),
+      () => this.#links.slowDown(),
       () => this.#catalogueAway(),
       () => this.#fence(),
       () => this.#preferred(),
@@ -65,10 +68,6 @@ export class Nemesis {
     });
   }
 
-  #someMs(): number {
-    return 50 + this.#around.world.random.int(1_200);
-  }
-
   #crashOne(): void {
     const { world, replicas } = this.#around;
     replicas.get(world.random.pick(this.#brokers))?.crash("at random");
@@ -79,40 +78,10 @@ export class Nemesis {
     replicas.get(catalogue.row.leader)?.crash("as the leader");
   }
 
-  #cutOneWay(): void {
-    const { world, network } = this.#around;
-    const nodes = [EDGE, CATALOGUE, ...this.#brokers];
-    const from = world.random.pick(this.#brokers);
-    const to = world.random.pick(nodes.filter((node) => node !== from));
-    const [a, b] = world.random.bool() ? [from, to] : [to, from];
-    world.note(`cut ${a} to ${b}`);
-    network.cut(a, b, this.#someMs());
-  }
-
-  #isolate(): void {
-    const { world, network } = this.#around;
-    const broker = world.random.pick(this.#brokers);
-    const forMs = this.#someMs();
-    // Sometimes the clients still reach it: a leader cut off from its followers alone.
-    const edge = world.random.bool() ? [EDGE] : [];
-    world.note(`isolate ${broker}${edge.length === 0 ? ", but not from clients" : ""}`);
-    for (const other of [...edge, CATALOGUE, ...this.#brokers]) {
-      network.cut(broker, other, forMs);
-      network.cut(other, broker, forMs);
-    }
-  }
-
-  #slowDown(): void {
-    const { world, network } = this.#around;
-    const broker = world.random.pick(this.#brokers);
-    network.slowDown(broker, world.random.int(300));
-    world.after(this.#someMs(), () => network.slowDown(broker, 0));
-  }
-
   #catalogueAway(): void {
     const { world, catalogue } = this.#around;
     world.note("catalogue unreachable");
-    catalogue.unreachableUntilMs = world.nowMs + this.#someMs();
+    catalogue.unreachableUntilMs = world.nowMs + someMs(world);
   }
 
   /** An operator takes a broker out, and back in later. */
@@ -130,7 +99,7 @@ export class Nemesis {
     }
     const replica = replicas.get(broker);
     if (replica !== undefined) replica.fenced = true;
-    world.after(this.#someMs(), () => {
+    world.after(someMs(world), () => {
       catalogue.fenced.delete(broker);
       if (replica !== undefined) replica.fenced = false;
     });

@@ -12,6 +12,8 @@ export class SimNetwork {
   drop = 0;
   double = 0;
   maxDelayMs = 10;
+  /** Chance that a caller never hears of a loss. */
+  silence = 0.4;
   readonly #world: Scheduler;
   readonly #cuts = new Map<string, number>();
   readonly #slow = new Map<number, number>();
@@ -45,6 +47,7 @@ export class SimNetwork {
     to: number,
     deliver: (answer: (value: T | null) => void) => void,
     result: (value: T | null) => void,
+    { mayDouble = true }: { readonly mayDouble?: boolean } = {},
   ): void {
     let settled = false;
     const settle = (value: T | null): void => {
@@ -58,7 +61,7 @@ export class SimNetwork {
     };
     if (this.#lost(from, to)) this.#fail(settle);
     else this.#world.after(this.#delay(from, to), () => deliver(answer));
-    if (this.double > 0 && this.#world.random.bool(this.double)) {
+    if (mayDouble && this.double > 0 && this.#world.random.bool(this.double)) {
       this.#world.after(this.#delay(from, to) * 3, () => deliver(answer));
     }
   }
@@ -66,7 +69,8 @@ export class SimNetwork {
   /** The caller hears of it, late, or never. */
   #fail(settle: (value: null) => void): void {
     const { random } = this.#world;
-    if (random.bool(0.6)) this.#world.after(this.maxDelayMs + random.int(100), () => settle(null));
+    if (random.bool(1 - this.silence))
+      this.#world.after(this.maxDelayMs + random.int(100), () => settle(null));
   }
 
   #lost(from: number, to: number): boolean {

@@ -7,7 +7,8 @@ import type { PartitionInfo } from "../../../src/cluster/types.ts";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
 import type { ReplicaReply } from "../../../src/replication/messages.ts";
 import { EDGE } from "./network.ts";
-import type { Surroundings } from "./replica-object.ts";
+import type { SimReplica } from "./replica-object.ts";
+import type { ClusterSurroundings } from "./surroundings.ts";
 
 const CALL_TIMEOUT_MS = 400;
 const PING_TIMEOUT_MS = 150;
@@ -23,12 +24,12 @@ export type ProduceResult = (ReplicaReply & { readonly kind: "append" }) | null;
 
 export class SimRouter {
   row: PartitionInfo;
-  readonly #around: Surroundings;
+  readonly #around: ClusterSurroundings;
   readonly #unclean: boolean;
   #electing = false;
   #refreshing = false;
 
-  constructor(around: Surroundings, unclean: boolean) {
+  constructor(around: ClusterSurroundings, unclean: boolean) {
     this.#around = around;
     this.#unclean = unclean;
     this.row = around.catalogue.row;
@@ -68,7 +69,7 @@ export class SimRouter {
   /** One call of one replica, given up after a while. */
   call(
     brokerId: number,
-    make: Parameters<NonNullable<ReturnType<Surroundings["replicas"]["get"]>>["ask"]>[0],
+    make: Parameters<SimReplica["ask"]>[0],
     result: (reply: ReplicaReply | null) => void,
   ): void {
     const { world, network, replicas } = this.#around;

@@ -21,6 +21,7 @@ export class FetchWorld {
   readonly replicas = new ReplicaPorts((ms) => this.clock.sleep(ms));
   readonly #broker = brokerUnderTest();
   readonly catalogue = this.#broker.catalogue;
+  readonly ports = { ...this.#broker.ctx.ports, partitions: this.replicas };
   /** Added to the context of every fetch. */
   more: Partial<RequestContextBase> = {};
 
@@ -57,7 +58,7 @@ export class FetchWorld {
       ...this.#broker.ctx,
       now: () => this.clock.now(),
       sleep: (ms) => this.clock.sleep(ms),
-      ports: { catalogue: this.catalogue, partitions: this.replicas },
+      ports: this.ports,
       ...this.more,
     };
     const partitions = offsets.map((fetchOffset, partition) => {

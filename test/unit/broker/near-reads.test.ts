@@ -97,7 +97,7 @@ describe("the nearest replica is read", () => {
     const catalogue = withMethods(world.catalogue, { cluster });
     world.more = {
       ...{ reader: EUROPE, readNearest: true },
-      ports: { catalogue, partitions: world.replicas },
+      ports: { ...world.ports, catalogue },
     };
     expect((await readFrom()).from).toBe(1);
   });

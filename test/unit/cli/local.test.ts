@@ -114,6 +114,8 @@ describe("wrangler.toml", () => {
     expect(config).toMatchObject({ name: "kedge", main: join(packageRoot(), "src/index.ts") });
     expect(config.databases.map(({ binding }) => binding)).toContain("CATALOGUE");
     expect(config.objects).toContainEqual({ binding: "PARTITION", className: "Partition" });
+    const coordinator = { binding: "GROUP_COORDINATOR", className: "GroupCoordinator" };
+    expect(config.objects).toContainEqual(coordinator);
     const text = readFileSync(join(packageRoot(), "wrangler.toml"), "utf8");
     expect(text.match(/class_name/g)).toHaveLength(config.objects.length);
   });

@@ -52,7 +52,22 @@ describe("defaults are Kafka's", () => {
       "isolation.level": "read_uncommitted",
       "check.crcs": true,
       "default.api.timeout.ms": 60000,
+      "group.id": null,
+      "group.instance.id": null,
+      "group.protocol": "classic",
+      "group.remote.assignor": null,
+      "enable.auto.commit": false,
+      "auto.commit.interval.ms": 5000,
+      "session.timeout.ms": 45000,
+      "heartbeat.interval.ms": 3000,
+      "max.poll.interval.ms": 300000,
+      "exclude.internal.topics": true,
+      "allow.auto.create.topics": true,
     });
+    const inGroup = parseConsumerConfig({ ...at, "group.id": "g" });
+    expect(inGroup["enable.auto.commit"]).toBe(true);
+    const names = inGroup["partition.assignment.strategy"].map(({ name }) => name);
+    expect(names).toEqual(["range", "cooperative-sticky"]);
   });
 });
 
@@ -91,7 +106,7 @@ describe("what is wrong is named, with what would be right", () => {
     );
     expect(errorOf({ bootstrap_servers: "x" })).toMatch(/did you mean bootstrap.servers/);
     expect(errorOf({ colour: "red" })).toMatch(/known are bootstrap.servers, client.id/);
-    expect(errorOf({ "group.id": "g" }, parseConsumerConfig)).toMatch(/unknown config "group.id"/);
+    expect(errorOf({ "group.ids": "g" }, parseConsumerConfig)).toMatch(/did you mean group.id/);
   });
 
   it("addresses", () => {
@@ -127,6 +142,63 @@ describe("values", () => {
       "https://a.test",
       "http://b.test:8787/base",
     ]);
+  });
+});
+
+describe("configs of groups", () => {
+  const read = (config: object) => parseConsumerConfig({ ...at, "group.id": "g", ...config });
+  const wrong = (config: object) => errorOf({ "group.id": "g", ...config }, parseConsumerConfig);
+
+  it("name assignors as Kafka's do, or by their classes", () => {
+    const names = (value: unknown) =>
+      read({ "partition.assignment.strategy": value })["partition.assignment.strategy"].map(
+        ({ name }) => name,
+      );
+    expect(names("sticky, roundrobin,sticky")).toEqual(["sticky", "roundrobin"]);
+    expect(
+      names([
+        "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+        "org.apache.kafka.clients.consumer.RangeAssignor",
+      ]),
+    ).toEqual(["cooperative-sticky", "range"]);
+    for (const value of ["", [], 5, "uniform", "toString"]) {
+      expect(wrong({ "partition.assignment.strategy": value })).toMatch(
+        /one or more of range, roundrobin, sticky, cooperative-sticky/,
+      );
+    }
+  });
+
+  it("auto.offset.reset may be a duration", () => {
+    const ms = (text: string) => read({ "auto.offset.reset": `by_duration:${text}` });
+    const expected = { PT1H: 3_600_000, "P1DT2H3M4.5S": 93_784_500, PT0S: 0, P7D: 604_800_000 };
+    for (const [text, byDurationMs] of Object.entries(expected)) {
+      expect(ms(text)["auto.offset.reset"]).toEqual({ byDurationMs });
+    }
+    for (const text of ["", "P", "PT", "P1DT", "1h", "-PT1H", "P1M", "PT1H "]) {
+      expect(wrong({ "auto.offset.reset": `by_duration:${text}` })).toMatch(/such as by_duration:/);
+    }
+    expect(wrong({ "auto.offset.reset": "first" })).toMatch(/one of latest, earliest, none/);
+  });
+
+  it("depend on each other", () => {
+    expect(wrong({ "heartbeat.interval.ms": 45_000 })).toMatch(/less than session.timeout.ms/);
+    expect(errorOf({ "enable.auto.commit": true }, parseConsumerConfig)).toMatch(
+      /cannot be true without a group.id/,
+    );
+    const consumer = { "group.protocol": "consumer" };
+    const classicOnly = {
+      "session.timeout.ms": 10_000,
+      "heartbeat.interval.ms": 10,
+      "partition.assignment.strategy": "range",
+    };
+    for (const [name, value] of Object.entries(classicOnly)) {
+      expect(wrong({ ...consumer, [name]: value })).toBe(
+        `${name} cannot be set when group.protocol is consumer`,
+      );
+    }
+    expect(read({ ...consumer, "group.remote.assignor": "range" })).toMatchObject(consumer);
+    expect(wrong({ "group.remote.assignor": "range" })).toMatch(/group.protocol is classic/);
+    expect(wrong({ "group.id": "" })).toMatch(/"" for group.id.*not empty/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Consumer, type ConsumerRecord } from "../../../src/client/consumer.ts";
+import { Consumer } from "../../../src/client/consumer.ts";
 import type { ConsumerConfig } from "../../../src/client/consumer-config.ts";
+import type { ConsumerRecord } from "../../../src/client/consumer-record.ts";
 import { ErrorCode } from "../../../src/client/errors.ts";
 import { IntegerDeserializer, StringDeserializer } from "../../../src/client/serializers.ts";
 import { utf8Encode } from "../../../src/lib/bytes.ts";

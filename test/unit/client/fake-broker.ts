@@ -231,17 +231,19 @@ export class FakeBroker implements Transport {
       case listOffsetsApi:
         return this.#listOffsets(body as ListOffsetsRequest);
       default:
-        return this.other(api, body);
+        return this.other(api, body, version);
     }
   }
 
   /** For tests of other APIs. */
-  other: (api: AnyApi, body: unknown) => unknown = (api) => {
+  other: (api: AnyApi, body: unknown, version: number) => unknown = (api) => {
     throw new Error(`${api.name} is not served`);
   };
 
   #metadata(request: MetadataRequest): unknown {
-    const names = request.topics?.map(({ name }) => name ?? "") ?? [...this.topics.keys()];
+    const names = request.topics?.map(
+      ({ name, topicId }) => name ?? this.#name("", topicId, true) ?? "",
+    ) ?? [...this.topics.keys()];
     return {
       brokers: [1, 2, 3].map((nodeId) => ({ nodeId, host: "localhost", port: 9092, rack: null })),
       clusterId: "fake",
@@ -252,6 +254,7 @@ export class FakeBroker implements Transport {
           errorCode: topic === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : 0,
           name,
           topicId: topic?.topicId,
+          isInternal: name.startsWith("__"),
           partitions: (topic?.partitions ?? []).map(({ leader }, partitionIndex) => ({
             errorCode: leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : 0,
             partitionIndex,

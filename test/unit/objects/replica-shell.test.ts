@@ -1,5 +1,6 @@
 /** The shell's promises, on a platform that is told when to be durable and when to fail. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ReplicaInput } from "../../../src/replication/messages.ts";
 import {
   answeredAtOnce,
   messageOf,
@@ -10,6 +11,8 @@ import {
   stored,
   waiting,
 } from "./scripted-replica.ts";
+
+const acknowledged: ReplicaInput = { kind: "replicated", follower: 2, sendId: 1, reply: null };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_700_000_000_000 });
@@ -46,6 +49,7 @@ describe("a turn", () => {
   test("what the end of the turn adds is sent, stored and answered like the rest", async () => {
     const platform = new Platform();
     platform.ask("a", waiting);
+    expect(await platform.take()).toEqual(["after"]);
     platform.replica.atEnd = (out) => {
       platform.replica.atEnd = null;
       out.early.push(messageOf("b"));
@@ -53,40 +57,79 @@ describe("a turn", () => {
       out.replies.push({ to: platform.replica.callers.get("a") ?? -1, reply: replyOf("a") });
     };
     platform.ask("d", waiting);
-    expect(await platform.take()).toEqual(["after", "send b", "begin", "store c", "commit"]);
+    expect(await platform.take()).toEqual(["send b", "begin", "store c", "commit"]);
     await platform.durable();
     expect(await platform.take()).toEqual(["after", "reply a to a", "after"]);
   });
 
   test("LOG1 LOG3: what comes while a write is on its way shares the next turn, in order", async () => {
     const platform = new Platform();
-    for (const name of ["a", "b", "c", "d"]) platform.ask(name);
+    platform.ask("a");
     expect(await platform.take()).toEqual(["begin", "store a", "commit"]);
+    for (const name of ["b", "c", "d"]) platform.ask(name);
+    expect(await platform.take()).toEqual([]);
     vi.setSystemTime(Date.now() + 7);
     await platform.durable();
     expect(await platform.take()).toEqual([
-      ...["after", "reply a to a"],
+      ...["after", "reply a to a", "after"],
       ...["begin", "store b c d", "commit"],
     ]);
     platform.ask("e");
     expect(await platform.take()).toEqual([]);
     await platform.durable();
     expect(await platform.take()).toEqual([
-      ...["after", "reply b to b", "reply c to c", "reply d to d"],
+      ...["after", "reply b to b", "reply c to c", "reply d to d", "after"],
       ...["begin", "store e", "commit"],
     ]);
     await platform.durable();
     expect(await platform.take()).toEqual(["after", "reply e to e", "after"]);
     expect(platform.replica.turns).toEqual([
       ["a"],
-      ["durable to 1", "b", "c", "d"],
-      ["durable to 2", "e"],
+      ["durable to 1"],
+      ["b", "c", "d"],
       ["durable to 3"],
+      ["e"],
+      ["durable to 5"],
     ]);
     // The clock is read once a turn.
-    const [first, second] = platform.replica.times.map((times) => [...new Set(times)]);
+    const [first, , third] = platform.replica.times.map((times) => [...new Set(times)]);
     expect(first).toHaveLength(1);
-    expect(second).toEqual([(first?.[0] ?? 0) + 7]);
+    expect(third).toEqual([(first?.[0] ?? 0) + 7]);
+  });
+
+  test("LOG1: what has reached the object by the time of a turn is in it", async () => {
+    const platform = new Platform();
+    platform.ask("a");
+    platform.meanwhile.push(() => platform.ask("c"));
+    platform.ask("b");
+    expect(await platform.take()).toEqual(["begin", "store a b c", "commit"]);
+  });
+
+  test("REP30: answers leave before the next write begins, which would hold them back", async () => {
+    const platform = new Platform();
+    platform.ask("a", waiting);
+    expect(await platform.take()).toEqual(["after"]);
+    platform.ask("b");
+    await settled();
+    platform.ask("c");
+    platform.replica.atEnd = (out) => {
+      platform.replica.atEnd = null;
+      out.ready.push({ to: platform.replica.callers.get("a") ?? -1, reply: replyOf("a") });
+    };
+    platform.meanwhile.push(() => platform.events.push("round"));
+    await platform.durable();
+    expect((await platform.take()).slice(3)).toEqual([
+      ...["after", "reply b to b", "after", "reply a to a", "round"],
+      ...["begin", "store c", "commit"],
+    ]);
+  });
+
+  test("REP30: a follower's word that comes just before a write has its turn before it", async () => {
+    const platform = new Platform();
+    platform.ask("a");
+    platform.meanwhile.push(() => platform.shell.tell(acknowledged));
+    expect(await platform.take()).toEqual(["after", "begin", "store a", "commit"]);
+    expect(platform.replica.turns).toEqual([["replicated"], ["a"]]);
   });
 
   test("REP20: the position handed back is the one after the turn that was stored", async () => {
@@ -96,8 +139,8 @@ describe("a turn", () => {
     platform.ask("b", answeredAtOnce("b"));
     expect(platform.replica.turns).toEqual([["a"]]);
     await platform.durable();
-    expect(platform.replica.turns).toEqual([["a"], ["durable to 1", "b"]]);
-    // Nothing was stored in the second: there is nothing to say about it.
+    expect(platform.replica.turns).toEqual([["a"], ["durable to 1"], ["b"]]);
+    // Nothing was stored in the others: there is nothing to say about them.
     expect(platform.writes).toEqual([]);
   });
 
@@ -115,6 +158,7 @@ describe("a turn", () => {
   test("an input that nobody waits for takes part, and no reply goes astray", async () => {
     const platform = new Platform();
     platform.ask("a");
+    await settled();
     platform.shell.tell({ kind: "nudge" });
     platform.ask("b");
     await platform.durable();
@@ -122,7 +166,7 @@ describe("a turn", () => {
     expect((await platform.take()).filter((event) => event.startsWith("reply"))).toEqual([
       ...["reply a to a", "reply b to b"],
     ]);
-    expect(platform.replica.turns[1]).toEqual(["durable to 1", "nudge", "b"]);
+    expect(platform.replica.turns.slice(0, 3)).toEqual([["a"], ["durable to 1"], ["nudge", "b"]]);
   });
 
   test("the outcome of a send is an input, also while a write is on its way", async () => {
@@ -132,12 +176,13 @@ describe("a turn", () => {
       out.early.push(messageOf("b"));
       out.messages.push(messageOf("c"));
     });
+    await settled();
     await platform.outcome("b");
     expect(platform.replica.turns).toEqual([["a"]]);
     await platform.durable();
-    expect(platform.replica.turns).toEqual([["a"], ["durable to 1", "outcome of b"]]);
+    expect(platform.replica.turns).toEqual([["a"], ["durable to 1"], ["outcome of b"]]);
     await platform.outcome("c");
-    expect(platform.replica.turns[2]).toEqual(["outcome of c"]);
+    expect(platform.replica.turns[3]).toEqual(["outcome of c"]);
   });
 });
 
@@ -148,9 +193,9 @@ describe("a turn that fails", () => {
     platform.ask("a", waiting);
     await settled();
     platform.ask("b");
+    await settled();
     platform.ask("c");
     platform.ask("d");
-    await settled();
     platform.events.length = 0;
     return platform;
   }
@@ -160,14 +205,14 @@ describe("a turn that fails", () => {
     platform.storeFails = new Error("the disk is full");
     await platform.durable();
     expect(await platform.take()).toEqual([
-      ...["after", "reply b to b"],
+      ...["after", "reply b to b", "after"],
       ...["begin", "abort: the disk is full"],
       ...["a", "c", "d"].map((name) => `refused ${name}: Error: the disk is full`),
     ]);
     platform.ask("e");
     platform.shell.tell({ kind: "nudge" });
     expect(await platform.take()).toEqual(["refused e: Error: the disk is full"]);
-    expect(platform.replica.turns).toHaveLength(3);
+    expect(platform.replica.turns).toHaveLength(4);
   });
 
   test("LOG3: a write that does not become durable refuses the turn and all who wait", async () => {
@@ -218,8 +263,8 @@ describe("a closed shell", () => {
       stored("a")(out, to);
       out.messages.push(messageOf("h"));
     });
-    platform.ask("b");
     await settled();
+    platform.ask("b");
     platform.shell.close("the partition was deleted");
     platform.ask("c");
     platform.shell.tell({ kind: "nudge" });
@@ -239,6 +284,14 @@ describe("a closed shell", () => {
     expect((await platform.take()).slice(3)).toEqual([
       "refused a: Error: the partition was deleted",
     ]);
+  });
+
+  test("has no turn that was about to begin", async () => {
+    const platform = new Platform();
+    platform.meanwhile.push(() => platform.shell.close("the partition was deleted"));
+    platform.ask("a");
+    expect(await platform.take()).toEqual(["refused a: Error: the partition was deleted"]);
+    expect(platform.replica.turns).toEqual([]);
   });
 
   test("keeps no timer", async () => {

@@ -79,16 +79,22 @@ export class Platform {
   /** One for each write that is not durable yet, and for each send without an outcome. */
   readonly writes: { resolve: () => void; reject: (error: Error) => void }[] = [];
   readonly sends = new Map<string, (outcome: ReplicaInput) => void>();
+  /** What comes in while the event loop goes round, once each. */
+  readonly meanwhile: (() => void)[] = [];
   storeFails: Error | null = null;
 
   constructor() {
+    let written = false;
     const storage = {
       transactionSync: (run: () => void) => {
         this.events.push("begin");
         run();
         this.events.push("commit");
+        written = true;
       },
       sync: () => {
+        if (!written) return this.#goRound();
+        written = false;
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         this.writes.push({ resolve, reject });
         return promise;
@@ -101,7 +107,7 @@ export class Platform {
       this.events.push(`abort: ${reason}`);
     };
     const ctx = { storage, abort } as unknown as DurableObjectState;
-    this.shell = new ReplicaShell(ctx, this.replica as unknown as Replica, {
+    this.shell = new ReplicaShell<never, never, never>(ctx, this.replica as unknown as Replica, {
       store: (facts) => {
         if (this.storeFails !== null) throw this.storeFails;
         const names = facts.map((fact) => ("offset" in fact ? nameOf(fact.offset) : fact.kind));
@@ -131,6 +137,12 @@ export class Platform {
         },
         (error: unknown) => this.events.push(`refused ${name}: ${error}`),
       );
+  }
+
+  /** Nothing was written: the event loop goes round, and what a test has for that moment comes in. */
+  async #goRound(): Promise<void> {
+    await settledPromises();
+    this.meanwhile.shift()?.();
   }
 
   /** The oldest write is durable. */
@@ -169,4 +181,9 @@ export const waiting: Act = () => undefined;
 /** Lets every promise that can go on do so. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets the promises go on that wait for nothing but each other. */
+async function settledPromises(): Promise<void> {
+  for (let at = 0; at < 10; at++) await Promise.resolve();
 }

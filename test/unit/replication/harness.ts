@@ -145,3 +145,20 @@ export function settle(leader: Node, followers: readonly Node[], out = leader.ou
   }
   return all;
 }
+
+/** A cluster that has settled over a few batches. */
+export function settled(): [Node, Node, Node] {
+  const nodes = cluster();
+  const [leader, two, three] = nodes;
+  for (let i = 0; i < 3; i++) {
+    settle(leader, [two, three], leader.done(append(i, -1, batchOf({ records: 2 }))));
+  }
+  return nodes;
+}
+
+/** The error codes of all that was answered to clients. */
+export function errorsOf(out: ReplicaEffects): number[] {
+  return [...out.ready, ...out.replies].flatMap(({ reply }) =>
+    reply.kind === "replicate" ? [] : [reply.errorCode],
+  );
+}

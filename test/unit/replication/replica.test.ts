@@ -8,17 +8,13 @@ import {
   cluster,
   copies,
   deliver,
+  errorsOf,
   Node,
   type Replicate,
   ROW,
   settle,
+  settled,
 } from "./harness.ts";
-
-function errorsOf(out: ReplicaEffects): number[] {
-  return [...out.ready, ...out.replies].flatMap(({ reply }) =>
-    reply.kind === "replicate" ? [] : [reply.errorCode],
-  );
-}
 
 /** One follower answers, message by message; all that it was sent. */
 function follow(leader: Node, follower: Node, first: readonly Replicate[]): Replicate[] {
@@ -28,16 +24,6 @@ function follow(leader: Node, follower: Node, first: readonly Replicate[]): Repl
     sent.push(...copies(out, message.follower));
   }
   return sent;
-}
-
-/** A cluster that has settled over a few batches. */
-function settled(): ReturnType<typeof cluster> {
-  const nodes = cluster();
-  const [leader, two, three] = nodes;
-  for (let i = 0; i < 3; i++) {
-    settle(leader, [two, three], leader.done(append(i, -1, batchOf({ records: 2 }))));
-  }
-  return nodes;
 }
 
 describe("turns", () => {
@@ -235,6 +221,32 @@ describe("copying", () => {
     ]);
   });
 
+  test("REP17: a follower of a fenced broker is left alone for long, and not once it is back", () => {
+    const [leader] = settled();
+    const fail = (out: ReplicaEffects): void => {
+      for (const message of copies(out, 2)) leader.turn(answered(message, null));
+    };
+    const triesWithin = (ms: number): number => {
+      let tries = 0;
+      for (const end = leader.nowMs + ms; ; ) {
+        leader.nowMs = Math.max(leader.nowMs + 1, Math.min(leader.replica.deadline(), end));
+        if (leader.nowMs >= end) return tries;
+        const out = leader.turn({ kind: "tick" });
+        tries += copies(out, 2).length;
+        fail(out);
+      }
+    };
+    const { config } = leader;
+    fail(leader.done(append()));
+    leader.turn({ kind: "configure", config: { ...config, fencedBrokers: [2] } });
+    // The pause that had begun ends first.
+    expect(triesWithin(config.fencedRetryMs)).toBe(1);
+    expect(triesWithin(config.fencedRetryMs)).toBe(1);
+    expect(copies(leader.turn({ kind: "configure", config }), 2)).toHaveLength(1);
+    fail(leader.out);
+    expect(triesWithin(config.fencedRetryMs)).toBeGreaterThan(10);
+  });
+
   test("REP17: only the first chunk of a message is cut, so a follower's rows are its leader's", () => {
     const size = batchOf({ valueBytes: 1_000 }).byteLength;
     const [leader, two] = cluster({ messageBytes: 5 * size });
@@ -331,6 +343,38 @@ describe("answers", () => {
     ]);
   });
 
+  test("REP30: alone in the ISR, acks=all is answered with the write and not a turn later", () => {
+    const node = new Node(1);
+    node.done({ kind: "catalogue", partition: { ...ROW, replicas: [1], isr: [1] } });
+    const { ready, replies, facts } = node.turn(append(5));
+    expect(facts.map(({ kind }) => kind)).toEqual(["batch"]);
+    expect(ready).toEqual([]);
+    expect(replies.map(({ to }) => to)).toEqual([5]);
+    // Nobody waits any more, so nothing is due; readers see it once it is durable (REP20).
+    expect(node.replica.deadline()).toBe(Infinity);
+    expect(node.log.highWatermark).toBe(0);
+    node.durable();
+    expect(node.log.highWatermark).toBe(1);
+  });
+
+  test("REP30 REP41: what was answered with the write is committed before anybody joins", () => {
+    const [leader, two] = settled();
+    const alone = { ...ROW, partitionEpoch: 1, isr: [1] };
+    const [probe] = copies(leader.done({ kind: "catalogue", partition: alone }), 2);
+    if (probe === undefined) throw new Error("the second replica was not asked");
+    const written = leader.turn(append(5));
+    expect(written.replies.map(({ to }) => to)).toEqual([5]);
+    // It has all that was committed before that, and its word comes together with the write's.
+    const durable: ReplicaInput = { kind: "durable", ...leader.replica.position() };
+    const next = leader.turn(durable, answered(probe, deliver(probe, two)));
+    expect(leader.log.highWatermark).toBe(7);
+    expect(leader.replica.state.pendingIsr).toEqual([]);
+    const [copy] = copies(next, 2);
+    if (copy === undefined) throw new Error("the second replica was sent nothing");
+    leader.done(answered(copy, deliver(copy, two)));
+    expect(leader.replica.state.pendingIsr).toEqual([2]);
+  });
+
   test("REP31: too few in sync: 19 and nothing written; acks=1 goes on", () => {
     const row = { ...ROW, isr: [1] };
     const [leader] = cluster({ minInsyncReplicas: 2 }, row);
@@ -391,99 +435,5 @@ describe("answers", () => {
       { to: 4, reply: { kind: "deleteRecords", errorCode: 0, lowWatermark: 4 } },
     ]);
     expect([two.log.logStartOffset, three.log.logStartOffset]).toEqual([4, 4]);
-  });
-});
-
-describe("the ISR", () => {
-  /** The third replica has not answered for as long as it may. */
-  function lagging(): { leader: Node; two: Node; out: ReplicaEffects } {
-    const [leader, two] = settled();
-    settle(leader, [two], leader.done(append()));
-    leader.nowMs += leader.config.replicaLagTimeMaxMs;
-    const out = leader.done({ kind: "tick" });
-    return { leader, two, out };
-  }
-
-  test("REP40 REP42: a member that lags leaves by compare-and-set, and counts until it has", () => {
-    const { leader, out } = lagging();
-    const change = out.messages.find(({ kind }) => kind === "changeIsr");
-    expect(change).toMatchObject({ expectedPartitionEpoch: 0, next: { leader: 1, isr: [1, 2] } });
-    expect(leader.log.highWatermark).toBe(6);
-    if (change?.kind !== "changeIsr") throw new Error("no change");
-    const { attempt } = change;
-    leader.turn({ kind: "isrChanged", attempt, outcome: "done" });
-    expect(leader.log.highWatermark).toBe(7);
-    expect(leader.replica.state.partition).toMatchObject({ isr: [1, 2], partitionEpoch: 1 });
-  });
-
-  test("REP42: after a conflict the row is read, and its epoch stands", () => {
-    const { leader, out } = lagging();
-    const change = out.messages.find(({ kind }) => kind === "changeIsr");
-    if (change?.kind !== "changeIsr") throw new Error("no change");
-    const { attempt } = change;
-    const next = leader.turn({ kind: "isrChanged", attempt, outcome: "conflict" });
-    expect(leader.log.highWatermark).toBe(6);
-    const asked = [...out.messages, ...next.messages].some(({ kind }) => kind === "readCatalogue");
-    expect(asked).toBe(true);
-    const row = { ...ROW, partitionEpoch: 4, isr: [1, 2] };
-    leader.turn({ kind: "catalogue", partition: row });
-    expect(leader.log.highWatermark).toBe(7);
-  });
-
-  test("REP21 REP41: a member to be added counts from the asking on, through a restart", () => {
-    const [leader, two, three] = settled();
-    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
-    const [probe] = copies(leader.done({ kind: "catalogue", partition: row }), 3);
-    // Somebody took it out: what it acknowledged before does not bring it back.
-    expect(leader.replica.state.pendingIsr).toEqual([]);
-    if (probe === undefined) throw new Error("the third replica was not asked");
-    leader.done(answered(probe, deliver(probe, three)));
-    expect(leader.replica.state.pendingIsr).toEqual([3]);
-    const out = leader.done(append());
-    settle(leader, [two], out);
-    expect(leader.log.highWatermark).toBe(6);
-    const awake = leader.restart();
-    settle(awake, [two], awake.done(append()));
-    expect(awake.log.highWatermark).toBe(6);
-    awake.nowMs += 60_000;
-    settle(awake, [two, three], awake.done({ kind: "tick" }));
-    awake.nowMs += 60_000;
-    settle(awake, [two, three], awake.done({ kind: "tick" }));
-    expect(awake.log.highWatermark).toBe(8);
-  });
-
-  test("REP42: a member that the catalogue does not take is taken back at once", () => {
-    const [leader, two, three] = settled();
-    const row = { ...ROW, partitionEpoch: 1, isr: [1, 2] };
-    const [probe] = copies(leader.done({ kind: "catalogue", partition: row }), 3);
-    if (probe === undefined) throw new Error("the third replica was not asked");
-    const asked = leader.done(answered(probe, deliver(probe, three)));
-    const join = asked.messages.find(({ kind }) => kind === "changeIsr");
-    if (join?.kind !== "changeIsr") throw new Error("no join");
-    expect(join.next.isr).toEqual([1, 2, 3]);
-    settle(leader, [two], leader.done(append()));
-    expect(leader.log.highWatermark).toBe(6);
-    const refused = { kind: "isrChanged", attempt: join.attempt, outcome: "ineligible" } as const;
-    const back = leader.done(refused).messages.find(({ kind }) => kind === "changeIsr");
-    if (back?.kind !== "changeIsr") throw new Error("not taken back");
-    expect(back).toMatchObject({ expectedPartitionEpoch: 1, next: { isr: [1, 2] } });
-    // It counts until then: an earlier attempt may still be on its way.
-    expect(leader.log.highWatermark).toBe(6);
-    leader.done({ kind: "isrChanged", attempt: back.attempt, outcome: "done" });
-    expect(leader.replica.state.pendingIsr).toEqual([]);
-    expect(leader.log.highWatermark).toBe(7);
-  });
-
-  test("REP43: without the catalogue the leader goes on with what it knows", () => {
-    const { leader, two, out } = lagging();
-    const change = out.messages.find(({ kind }) => kind === "changeIsr");
-    if (change?.kind !== "changeIsr") throw new Error("no change");
-    const { attempt } = change;
-    leader.turn({ kind: "isrChanged", attempt, outcome: "unknown" });
-    leader.turn({ kind: "catalogue", partition: null });
-    expect(errorsOf(leader.done(append(0, 1)))).toEqual([ErrorCode.NONE]);
-    settle(leader, [two], leader.out);
-    expect(leader.log.highWatermark).toBe(6);
-    expect(leader.replica.deadline()).toBeLessThan(Infinity);
   });
 });
