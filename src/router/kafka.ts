@@ -36,8 +36,8 @@ export async function handleKafka(base: RequestContextBase, request: Request): P
 }
 
 /**
- * A long reply is written piece by piece, so that its records are not copied into one array first: for
- * 1 MB that is 1.5 times the MB/s, in turns in one process.
+ * A long reply is written piece by piece: it is held once, and not a second time as one array. That saves
+ * memory and not time, 1 MB takes as long either way.
  */
 function frameResponse(pieces: readonly Uint8Array[]): Response {
   const size = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
