@@ -52,6 +52,8 @@ export const FENCE_ROW_CHANGES_MAX = 12;
 const LAG_DURING_FENCES_MS = 20_000;
 const ROUNDS = 2;
 const STEP_MS = 50;
+/** A handler whose caller has given up goes on for so long at most, when all is well. */
+const LATE_MS = 300;
 /** What is committed is stored as such when nothing has happened for a while (REP25). */
 const REST_MS = 1_500;
 
@@ -228,6 +230,9 @@ class SimService {
     const fromMs = world.nowMs;
     for (const broker of brokers) if (d1.isFenced(broker)) this.#nemesis.unfence(broker);
     if (untouched) this.#nemesis.completeMoves(fromMs + SERVICE_CONVERGE_MS);
+    // What was asked for in the chaos may be tried again, and done, after the healing.
+    await this.#until(SERVICE_CONVERGE_MS, () => this.#nemesis.isIdle);
+    await world.play(world.nowMs + LATE_MS);
     const isSettled = (): boolean => this.#unsettled(untouched) === null;
     if (await this.#until(SERVICE_CONVERGE_MS, isSettled)) {
       this.#convergedAfterMs = Math.max(this.#convergedAfterMs, world.nowMs - fromMs);
