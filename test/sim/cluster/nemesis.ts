@@ -7,6 +7,14 @@ import type { ClusterSurroundings } from "./surroundings.ts";
 
 type Fault = () => void;
 
+export interface NemesisOptions {
+  readonly chaosMs: number;
+  /** Between two faults, at most. */
+  readonly pauseMs?: number;
+  /** Whether records are deleted. */
+  readonly deletes?: boolean;
+}
+
 export class Nemesis {
   readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
@@ -14,15 +22,21 @@ export class Nemesis {
   readonly #links: LinkFaults;
   readonly #faults: Fault[] = [];
   readonly #untilMs: number;
+  readonly #pauseMs: number;
   /** What clients were told is deleted. */
   deletedTo = 0;
 
-  constructor(around: ClusterSurroundings, router: SimRouter, chaosMs: number) {
+  constructor(
+    around: ClusterSurroundings,
+    router: SimRouter,
+    { chaosMs, pauseMs = 250, deletes = true }: NemesisOptions,
+  ) {
     this.#around = around;
     this.#router = router;
     this.#brokers = [...around.replicas.keys()];
     this.#links = new LinkFaults(around.world, around.network, this.#brokers);
     this.#untilMs = around.world.nowMs + chaosMs;
+    this.#pauseMs = pauseMs;
     const { random } = around.world;
     const kinds: readonly Fault[] = [
       () => this.#crashOne(),
@@ -33,7 +47,7 @@ export class Nemesis {
       () => this.#catalogueAway(),
       () => this.#fence(),
       () => this.#preferred(),
-      () => this.#deleteRecords(),
+      ...(deletes ? [() => this.#deleteRecords()] : []),
     ];
     for (const kind of kinds) if (random.bool(0.55)) this.#faults.push(kind);
     const { network, faults } = around;
@@ -61,7 +75,7 @@ export class Nemesis {
 
   #next(): void {
     const { world } = this.#around;
-    world.after(10 + world.random.int(250), () => {
+    world.after(10 + world.random.int(this.#pauseMs), () => {
       if (world.nowMs >= this.#untilMs || this.#faults.length === 0) return;
       world.random.pick(this.#faults)();
       this.#next();
