@@ -237,6 +237,8 @@ class SimGroups {
     if (group !== undefined && !group.isEmpty) {
       checker.violation(`everybody has gone, and the group is ${group.stateName}`);
     }
+    // A group that was once without offsets is looked at once, on the next beat (GRP84, GRP85).
+    world.runUntil(world.nowMs + 2 * GROUP_CONFIG_DEFAULT.offsetsRetentionCheckMs);
     for (const { name, deadlineMs } of this.#coordinators.values()) {
       if (deadlineMs > world.nowMs + IDLE_MS) continue;
       checker.violation(`${name} is idle and wants a tick in ${deadlineMs - world.nowMs} ms`);

@@ -110,7 +110,9 @@ export class GroupHistory {
       return epoch === era ? null : `the member is at epoch ${epoch}`;
     }
     const { generation, members } = this.#classic ?? { generation: -1, members: new Set() };
-    if (generation !== era) return `the group is at generation ${generation}`;
+    // A later one was not stored: a rebalance began before it was assigned, and cooperative members read on.
+    if (era > generation) return null;
+    if (era < generation) return `the group is at generation ${generation}`;
     return members.has(memberId) ? null : "it is no member of the generation";
   }
 
