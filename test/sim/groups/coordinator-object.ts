@@ -34,6 +34,8 @@ export class SimCoordinator extends SimReplica<CoordinatorInput, GroupMessage, C
   readonly #at: GroupSurroundings;
   #coordinator: Coordinator | null = null;
   #machine: GroupMachine | null = null;
+  /** The states in which groups were when it crashed as their coordinator. */
+  readonly crashedIn = new Set<string>();
 
   constructor(brokerId: number, at: GroupSurroundings) {
     super(brokerId, at);
@@ -44,6 +46,14 @@ export class SimCoordinator extends SimReplica<CoordinatorInput, GroupMessage, C
   get machine(): GroupMachine | null {
     const { isLeader } = this.replica;
     return isLeader && this.#coordinator?.isLoaded === true ? this.#machine : null;
+  }
+
+  override crash(why: string): void {
+    if (this.#coordinator?.isLoaded === true) {
+      for (const group of this.#machine?.groups.all() ?? []) this.crashedIn.add(group.stateName);
+    }
+    this.#coordinator = null;
+    super.crash(why);
   }
 
   get deadlineMs(): number {

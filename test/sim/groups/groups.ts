@@ -34,6 +34,8 @@ export interface GroupsOutcome {
   readonly leaderEpochs: number;
   readonly crashes: number;
   readonly members: number;
+  /** The states in which the group was when its coordinator crashed. */
+  readonly crashedIn: readonly string[];
 }
 
 const BROKERS = [1, 2, 3] as const;
@@ -124,6 +126,7 @@ class SimGroups {
       checker.violation(`not at rest ${CONVERGE_MS} ms after healing: ${this.#state()}`);
     }
     if (checker.violations.length === 0) this.#checkRest();
+    const coordinators = [...this.#coordinators.values()];
     return {
       violations: checker.violations,
       trace: world.trace,
@@ -131,7 +134,8 @@ class SimGroups {
       generations: checker.records.generations,
       commits: checker.records.commits.size,
       leaderEpochs: catalogue.row.leaderEpoch,
-      crashes: [...this.#coordinators.values()].reduce((sum, { crashes }) => sum + crashes, 0),
+      crashes: coordinators.reduce((sum, { crashes }) => sum + crashes, 0),
+      crashedIn: coordinators.flatMap(({ crashedIn }) => [...crashedIn]),
       members: faults.members.length,
     };
   }

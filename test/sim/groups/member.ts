@@ -12,8 +12,8 @@ import {
 import type { GroupCalls } from "./calls.ts";
 import type { GroupChecker } from "./checker.ts";
 import type { GroupSurroundings } from "./coordinator-object.ts";
-import { commitRequest, fetchRequest, offsetsIn, type Positions } from "./offset-requests.ts";
 import { stampOf } from "./history.ts";
+import { commitRequest, fetchRequest, offsetsIn, type Positions } from "./offset-requests.ts";
 
 export interface MemberSurroundings extends GroupSurroundings {
   readonly checker: GroupChecker;
