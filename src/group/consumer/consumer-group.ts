@@ -20,6 +20,7 @@ import type { ConsumerRecord } from "./records.ts";
 import { consumerRecords } from "./records.ts";
 import type { ConsumerRules } from "./rules.ts";
 import { assignorGroup } from "./target.ts";
+import { ToldMembers } from "./told.ts";
 import type { TopicImages } from "./topic-images.ts";
 
 /** From here on members commit with their member epoch (OffsetCommit). */
@@ -44,6 +45,7 @@ export class ConsumerGroup implements Group {
   readonly context: ConsumerGroupContext;
   readonly state = new ConsumerState();
   readonly timers = new MemberTimers();
+  readonly told = new ToldMembers();
   /** What was known of topics when the metadata hash was last compared. */
   #comparedVersion = -1;
 
@@ -86,7 +88,9 @@ export class ConsumerGroup implements Group {
     this.state.apply(record);
     if (record.kind !== "member") return;
     const { memberId } = record.key;
-    if (!this.state.members.has(memberId)) this.timers.cancelAll(memberId);
+    if (this.state.members.has(memberId)) return;
+    this.timers.cancelAll(memberId);
+    this.told.forget(memberId);
   }
 
   // What requests do to a group: each emits records, and each record has been applied when it returns.

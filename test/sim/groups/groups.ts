@@ -18,6 +18,7 @@ import { GroupCalls } from "./calls.ts";
 import { GroupChecker } from "./checker.ts";
 import { type GroupSurroundings, SimCoordinator } from "./coordinator-object.ts";
 import { hardState } from "./hard-state.ts";
+import { stampOf } from "./history.ts";
 import type { SimMember } from "./member.ts";
 import { type GroupShape, MemberFaults } from "./member-faults.ts";
 import { fetchRequest, GROUP, offsetsIn } from "./offset-requests.ts";
@@ -252,25 +253,28 @@ class SimGroups {
   #checkOffsets(): void {
     const { world, checker } = this.#at;
     const { offsets } = checker.records;
-    const wanted = new Map(Array.from(offsets, ([place, { offset }]) => [place, offset]));
+    const wanted = new Map(offsets);
     const as = { memberId: null, memberEpoch: -1 };
     const options = { clientId: "reader", apiVersion: 9, timeoutMs: 1_000 };
-    const found = new Map<Place, number>();
+    const found = new Map<Place, string>();
     const ask = (): void => {
       this.#calls.ask(fetchRequest(this.#topics, [...wanted.keys()], as), options, (reply) => {
         if (reply?.api !== "offsetFetch") ask();
         else {
-          for (const { place, offset } of offsetsIn(this.#topics, reply.body)) {
-            found.set(place, offset);
+          for (const { place, metadata } of offsetsIn(this.#topics, reply.body)) {
+            found.set(place, metadata);
           }
         }
       });
     };
     ask();
     world.runUntil(world.nowMs + GONE_MS);
-    for (const [place, offset] of wanted) {
-      const now = found.get(place) ?? -1;
-      if (now < offset) checker.violation(`${place} was committed at ${offset} and is at ${now}`);
+    for (const [place, { at }] of wanted) {
+      const metadata = found.get(place) ?? "";
+      const now =
+        metadata === "" ? -1 : (checker.records.commits.get(stampOf(metadata).commit) ?? -1);
+      if (now < at)
+        checker.violation(`the commit at ${at} of ${place} is not to be read: ${metadata}`);
     }
   }
 }
