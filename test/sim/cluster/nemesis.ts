@@ -11,6 +11,16 @@ type Fault = () => void;
 const BETRAYAL_MS = 120;
 const BETRAYALS_MAX = 3;
 
+export interface NemesisOptions {
+  readonly chaosMs: number;
+  /** Between two faults, at most. */
+  readonly pauseMs?: number;
+  /** Whether records are deleted. */
+  readonly deletes?: boolean;
+  /** It also waits for the moment at which a change of the ISR is most dangerous. */
+  readonly betrays?: boolean;
+}
+
 export class Nemesis {
   readonly #around: ClusterSurroundings;
   readonly #router: SimRouter;
@@ -18,17 +28,22 @@ export class Nemesis {
   readonly #links: LinkFaults;
   readonly #faults: Fault[] = [];
   readonly #untilMs: number;
+  readonly #pauseMs: number;
   #betrayals = 0;
   /** What clients were told is deleted. */
   deletedTo = 0;
 
-  /** `betrays`: also waits for the moment at which a change of the ISR is most dangerous. */
-  constructor(around: ClusterSurroundings, router: SimRouter, chaosMs: number, betrays: boolean) {
+  constructor(
+    around: ClusterSurroundings,
+    router: SimRouter,
+    { chaosMs, pauseMs = 250, deletes = true, betrays = false }: NemesisOptions,
+  ) {
     this.#around = around;
     this.#router = router;
     this.#brokers = [...around.replicas.keys()];
     this.#links = new LinkFaults(around.world, around.network, this.#brokers);
     this.#untilMs = around.world.nowMs + chaosMs;
+    this.#pauseMs = pauseMs;
     const { random } = around.world;
     const kinds: readonly Fault[] = [
       () => this.#crashOne(),
@@ -39,7 +54,7 @@ export class Nemesis {
       () => this.#catalogueAway(),
       () => this.#fence(),
       () => this.#preferred(),
-      () => this.#deleteRecords(),
+      ...(deletes ? [() => this.#deleteRecords()] : []),
     ];
     for (const kind of kinds) if (random.bool(0.55)) this.#faults.push(kind);
     const { network, faults } = around;
@@ -69,7 +84,7 @@ export class Nemesis {
 
   #next(): void {
     const { world } = this.#around;
-    world.after(10 + world.random.int(250), () => {
+    world.after(10 + world.random.int(this.#pauseMs), () => {
       if (world.nowMs >= this.#untilMs || this.#faults.length === 0) return;
       world.random.pick(this.#faults)();
       this.#next();
