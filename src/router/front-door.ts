@@ -60,8 +60,8 @@ export function createFrontDoor<E extends FrontDoorVars>(
     const verdict = authenticate(env, request);
     if (!verdict.ok) return refusal(verdict.status, verdict.reason, isKafka);
     const kafka = contextOf(env, request, execution, verdict.principal);
-    if (isKafka) return handleKafka(kafka, request);
     return holding(kafka, async () => {
+      if (isKafka) return handleKafka(kafka, request);
       const partitioner = partitionerOf(env.KEDGE_PARTITIONER ?? "");
       return rest.fetch(request, { kafka, partitioner, instances: instancesOf(env) });
     });

@@ -1,33 +1,16 @@
 /** `POST /kafka`: one request frame in, one response frame out. Errors are text: people read them. */
 import type { RequestContextBase } from "../broker/context.ts";
-import { dispatchPieces } from "../broker/dispatch.ts";
+import { dispatchFrame } from "../broker/dispatch.ts";
 import { ConnectionError } from "../broker/handler.ts";
 import { REQUEST_BYTES_MAX } from "../constants.ts";
-import { concatBytes } from "../lib/bytes.ts";
 import { BodyTooLargeError, readBody } from "../rest/body.ts";
 import { RestError } from "../rest/rest-error.ts";
 
 const KAFKA_PROTOCOL = "application/vnd.kafka.protocol";
 const SIZE_PREFIX_BYTES = 4;
-/** Below this a stream costs more than the copy. */
-const STREAMED_BYTES_MIN = 64 * 1024;
 const FRAME_HEADERS = { "content-type": KAFKA_PROTOCOL, "cache-control": "no-store" } as const;
 
-/** What the answer holds of the isolate's memory (answerBytes) is given back once it was sent. */
 export async function handleKafka(base: RequestContextBase, request: Request): Promise<Response> {
-  const sending = new Sending(base);
-  try {
-    return await answer(base, request, sending);
-  } finally {
-    if (!sending.begun) base.answerBytes?.keep(0);
-  }
-}
-
-async function answer(
-  base: RequestContextBase,
-  request: Request,
-  sending: Sending,
-): Promise<Response> {
   if (request.method !== "POST") {
     const text = `/kafka takes POST with one Kafka request frame, not ${request.method}\n`;
     return textResponse(405, text, { allow: "POST" });
@@ -37,8 +20,12 @@ async function answer(
     if (bytes.length < SIZE_PREFIX_BYTES) {
       return textResponse(400, `a Kafka request frame is missing: ${bytes.length} bytes came\n`);
     }
-    const reply = await dispatchPieces(base, bytes);
-    return reply === null ? new Response(null, { status: 204 }) : frameResponse(reply, sending);
+    const reply = await dispatchFrame(base, bytes);
+    return reply === null
+      ? new Response(null, { status: 204 })
+      : new Response(reply, {
+          headers: { ...FRAME_HEADERS, "content-length": String(reply.byteLength) },
+        });
   } catch (error) {
     if (error instanceof ConnectionError) {
       return textResponse(error.internal ? 500 : 400, `${error.message}\n`);
@@ -47,50 +34,6 @@ async function answer(
     if (error instanceof RestError) return textResponse(error.status, `${error.message}\n`);
     throw error;
   }
-}
-
-/**
- * A long reply is written piece by piece, so that its records are not copied into one array first: for
- * 1 MB that is 1.5 times the MB/s, in turns in one process.
- */
-function frameResponse(pieces: readonly Uint8Array[], sending: Sending): Response {
-  const size = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  if (size < STREAMED_BYTES_MIN) {
-    const [only] = pieces;
-    const whole = pieces.length === 1 && only !== undefined ? only : concatBytes(pieces);
-    return new Response(whole, { headers: FRAME_HEADERS });
-  }
-  const { readable, writable } = new FixedLengthStream(size);
-  sending.begin(writeAll(writable, pieces));
-  return new Response(readable, { headers: FRAME_HEADERS });
-}
-
-/** A reply on its way to the client, if it is one that is written piece by piece. */
-class Sending {
-  readonly #base: RequestContextBase;
-  begun = false;
-
-  constructor(base: RequestContextBase) {
-    this.#base = base;
-  }
-
-  begin(written: Promise<void>): void {
-    const { answerBytes, signal } = this.#base;
-    const done = (): void => answerBytes?.keep(0);
-    // It fails when the client has gone: there is nobody to tell.
-    written.then(done, done);
-    // To one that had gone before, nothing is ever written.
-    this.begun = signal?.aborted !== true;
-  }
-}
-
-async function writeAll(
-  writable: WritableStream<Uint8Array>,
-  pieces: readonly Uint8Array[],
-): Promise<void> {
-  const writer = writable.getWriter();
-  for (const piece of pieces) await writer.write(piece);
-  await writer.close();
 }
 
 export function textResponse(
