@@ -7,6 +7,7 @@ export const GROUP_REGRESSIONS: readonly { readonly seed: number; readonly found
   },
   {
     seed: 2660,
-    found: "a late copy of a member's first heartbeat took from it what it had been given meanwhile",
+    found:
+      "a late copy of a member's first heartbeat took from it what it had been given meanwhile",
   },
 ];
