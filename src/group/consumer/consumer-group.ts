@@ -11,6 +11,7 @@ import { ASSIGNOR_DEFAULT, ASSIGNORS } from "../assignors/assignors.ts";
 import type { GroupConfig } from "../config.ts";
 import type { CommitAs, Group, GroupTurn } from "../group.ts";
 import { ConsumerState } from "./consumer-state.ts";
+import { LastSaid, ToldMembers } from "./heard.ts";
 import type { ConsumerMember, MemberMetadata } from "./member.ts";
 import { currentOf, listOf, MemberState, sameMetadata, sameNames } from "./member.ts";
 import { MemberTimers } from "./member-timers.ts";
@@ -20,7 +21,6 @@ import type { ConsumerRecord } from "./records.ts";
 import { consumerRecords } from "./records.ts";
 import type { ConsumerRules } from "./rules.ts";
 import { assignorGroup } from "./target.ts";
-import { ToldMembers } from "./told.ts";
 import type { TopicImages } from "./topic-images.ts";
 
 /** From here on members commit with their member epoch (OffsetCommit). */
@@ -46,6 +46,7 @@ export class ConsumerGroup implements Group {
   readonly state = new ConsumerState();
   readonly timers = new MemberTimers();
   readonly told = new ToldMembers();
+  readonly said = new LastSaid();
   /** What was known of topics when the metadata hash was last compared. */
   #comparedVersion = -1;
 
@@ -91,6 +92,7 @@ export class ConsumerGroup implements Group {
     if (this.state.members.has(memberId)) return;
     this.timers.cancelAll(memberId);
     this.told.forget(memberId);
+    this.said.forget(memberId);
   }
 
   // What requests do to a group: each emits records, and each record has been applied when it returns.

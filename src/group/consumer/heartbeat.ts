@@ -110,11 +110,11 @@ export function heartbeat(
     return leave(group, turn, request);
   }
   const { state } = group;
-  const owned = request.topicPartitions === null ? null : partitionsOf(request.topicPartitions);
+  const says = request.topicPartitions === null ? null : partitionsOf(request.topicPartitions);
   const memberId = request.memberId === "" ? client.uuid : request.memberId;
   throwIfFull(group, memberId, request.instanceId);
-  const found = findMember(group, request, memberId, owned);
-  throwIfInUnknownState(found, owned);
+  const found = findMember(group, request, memberId, says);
+  throwIfInUnknownState(found, says);
   throwIfPatternInvalid(group, request.subscribedTopicRegex);
 
   if (found.memberId !== memberId) group.replaceMember(turn, found, memberId);
@@ -122,6 +122,7 @@ export function heartbeat(
   const bump = group.updateMember(turn, before, updated(before, request, client));
   group.updateEpoch(turn, bump);
   group.updateTarget(turn);
+  const owned = group.said.take(memberId, client.uuid, says);
   const after = group.reconcile(turn, state.memberOrThrow(group.groupId, memberId), owned);
   group.touch(turn.nowMs, after);
   const mustTell = group.told.mustTell(before, after, owned);

@@ -16,6 +16,8 @@ export class GroupCalls {
   readonly #router: SimRouter;
   readonly #coordinators: ReadonlyMap<number, SimCoordinator>;
   #uuids = 0;
+  /** The last request about membership that came of each client. */
+  readonly #lastCame = new Map<string, number>();
   #commits = 0;
 
   constructor(
@@ -31,6 +33,17 @@ export class GroupCalls {
   /** A number for each commit, by which it is known again. */
   nextCommit(): number {
     return ++this.#commits;
+  }
+
+  /**
+   * A request about membership may come late and more than once, but not after a later one of the same
+   * client: who gives one up closes its connection. Offsets may overtake each other.
+   */
+  #comesTooLate(clientId: string, { api }: GroupRequest, number: number): boolean {
+    if (api === "offsetCommit" || api === "offsetFetch") return false;
+    const last = this.#lastCame.get(clientId) ?? 0;
+    this.#lastCame.set(clientId, Math.max(last, number));
+    return number < last;
   }
 
   /** `result` is called once; null: nothing came back, anything may have happened. */
@@ -51,13 +64,14 @@ export class GroupCalls {
       }
       result(reply);
     };
-    const client = { clientId, clientHost: "/127.0.0.1", apiVersion, uuid: `u${++this.#uuids}` };
+    const number = ++this.#uuids;
+    const client = { clientId, clientHost: "/127.0.0.1", apiVersion, uuid: `u${number}` };
     network.call<GroupReply>(
       EDGE,
       leader,
       (answer) => {
         const object = this.#coordinators.get(leader);
-        if (object === undefined) answer(null);
+        if (object === undefined || this.#comesTooLate(clientId, request, number)) answer(null);
         else {
           object.ask(
             (to) => ({ kind: "group", to, leaderEpoch, client, request }),

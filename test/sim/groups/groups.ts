@@ -288,7 +288,7 @@ function isPresent(group: FoundGroup, memberId: string, era: number): boolean {
     return era === member?.memberEpoch || era === member?.previousMemberEpoch;
   }
   if (!(group instanceof ClassicGroup)) return false;
-  return group.members.get(memberId) !== undefined && group.generationId === era;
+  return group.members.get(memberId)?.isBehind === false && group.generationId === era;
 }
 
 function drawShape({ random }: Scheduler): GroupShape {

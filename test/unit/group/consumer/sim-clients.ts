@@ -242,6 +242,7 @@ export class ClassicClient extends SimClient {
       return { request: { api: "syncGroup", body }, apiVersion: 5 };
     }
     this.#mustRejoin = false;
+    this.#doing = "join";
     if (!this.cooperative) this.reads.clear();
     const body = {
       ...at,

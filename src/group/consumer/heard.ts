@@ -3,6 +3,24 @@ import { samePartitions } from "../assignors/assignor.ts";
 import type { ConsumerMember } from "./member.ts";
 
 /**
+ * By which request each member last said what it reads, under the request's uuid (SPEC.md, GRP125). Soft.
+ */
+export class LastSaid {
+  readonly #uuids = new Map<string, string>();
+
+  /** What the request says, or null, for nothing, when that has been heard. */
+  take(memberId: string, uuid: string, owned: TopicPartitions | null): TopicPartitions | null {
+    if (owned === null || (uuid !== "" && this.#uuids.get(memberId) === uuid)) return null;
+    this.#uuids.set(memberId, uuid);
+    return owned;
+  }
+
+  forget(memberId: string): void {
+    this.#uuids.delete(memberId);
+  }
+}
+
+/**
  * Which members have shown that they know what is assigned to them (SPEC.md, GRP118). Soft: a new leader
  * tells each of them once.
  */
