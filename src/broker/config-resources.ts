@@ -11,11 +11,9 @@ import {
   EVERY_BROKER,
   type TopicInfo,
 } from "../cluster/types.ts";
+import { ConfigResourceType } from "../protocol/config-codes.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import type { RequestContext } from "./context.ts";
-
-/** ConfigResource.Type */
-export const ResourceType = { TOPIC: 2, BROKER: 4 } as const;
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [8, "BROKER_LOGGER"],
@@ -38,8 +36,10 @@ export async function configTarget(
   type: number,
   name: string,
 ): Promise<ConfigTarget> {
-  if (type === ResourceType.TOPIC) return { kind: "topic", topic: await topicNamed(ctx, name) };
-  if (type === ResourceType.BROKER) return { kind: "broker", brokerId: brokerNamed(cluster, name) };
+  if (type === ConfigResourceType.TOPIC)
+    return { kind: "topic", topic: await topicNamed(ctx, name) };
+  if (type === ConfigResourceType.BROKER)
+    return { kind: "broker", brokerId: brokerNamed(cluster, name) };
   const text = `Resources of type ${TYPE_NAMES.get(type) ?? type} have no configs in Kedge: topics (2) and brokers (4) do.`;
   throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
 }
