@@ -53,6 +53,12 @@ export const TRIM_ROWS_PER_TURN = 256;
 /** segment.bytes: where the log starts a new segment, Kafka's default. */
 export const SEGMENT_BYTES_DEFAULT = 1024 * 1024 * 1024;
 
+/** Replicas that one DescribeLogDirs looks at: each is a call that wakes an object. */
+export const LOG_DIRS_REPLICAS_MAX = 500;
+
+/** A Durable Object holds 10 GB. */
+export const OBJECT_BYTES_MAX = 10_000_000_000;
+
 /** Decompressed size of one batch that Kedge is willing to look into. */
 export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -12,6 +12,7 @@ interface Entry {
 
 const COMMANDS: readonly Entry[] = [
   { name: "topics", load: async () => (await import("./commands/topics.ts")).topicsCommand() },
+  { name: "configs", load: async () => (await import("./commands/configs.ts")).configsCommand() },
   {
     name: "console-producer",
     load: async () => (await import("./commands/console-producer.ts")).consoleProducerCommand(),

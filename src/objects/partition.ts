@@ -6,6 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { logEntry } from "../broker/context.ts";
 import type {
+  ActiveProducers,
   AppendRequest,
   AppendResult,
   DeleteRecordsResult,
@@ -13,6 +14,7 @@ import type {
   EpochEndResult,
   ListOffsetRequest,
   ListOffsetResult,
+  LogStatus,
   PartitionAddress,
   ReadRequest,
   ReadResult,
@@ -31,11 +33,18 @@ import {
   REFUSED_APPEND,
   refusedOffset,
   refusedRead,
+  refusedStatus,
   THROTTLED_APPEND,
   unusableAppend,
 } from "./partition-answers.ts";
 import { namespaceOf, parsePartitionName } from "./partition-name.ts";
-import { answerEpochEnd, answerListOffset, answerRead } from "./partition-reads.ts";
+import {
+  answerActiveProducers,
+  answerEpochEnd,
+  answerListOffset,
+  answerRead,
+  answerStatus,
+} from "./partition-reads.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
 import {
   type HostOptions,
@@ -150,6 +159,17 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
     const host = this.#host ?? (await this.#findMyself());
     if (host !== null) return answerEpochEnd(host, request);
     return { errorCode: this.#whyAbsent, leaderEpoch: -1, endOffset: -1 };
+  }
+
+  async status(): Promise<LogStatus> {
+    const host = this.#host ?? (await this.#findMyself());
+    return host === null ? refusedStatus(this.#whyAbsent) : answerStatus(host);
+  }
+
+  async activeProducers(): Promise<ActiveProducers> {
+    const host = this.#host ?? (await this.#findMyself());
+    if (host !== null) return answerActiveProducers(host, Date.now());
+    return { errorCode: this.#whyAbsent, producers: [] };
   }
 
   async deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult> {

@@ -14,6 +14,7 @@ import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
+import { brokerConfigRoutes } from "./v3/broker-configs.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
 import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
 import { v3Error } from "./v3/errors.ts";
@@ -36,6 +37,7 @@ const V3_GROUPS = [
   clusterRoutes,
   topicRoutes,
   topicConfigRoutes,
+  brokerConfigRoutes,
   reassignmentRoutes,
   partitionRoutes,
   consumerGroupRoutes,

@@ -59,6 +59,14 @@ describe("the port", () => {
     expect(await port.read(read(0))).toMatchObject({ errorCode: 0, highWatermark: 3 });
     expect(await port.listOffset(listOffset(-1))).toMatchObject({ offset: 3 });
     expect(await port.deleteRecords(2, 30_000)).toMatchObject({ lowWatermark: 2 });
+    const sizeInBytes = batchOf({ records: 3 }).byteLength;
+    expect(await port.status()).toEqual({
+      ...{ errorCode: 0, isLeader: true, logStartOffset: 2, sizeInBytes },
+      ...{ logEndOffset: 3, highWatermark: 3 },
+    });
+    expect(await port.append(append(sequenced(7, 1, 0)))).toMatchObject({ baseOffset: 3 });
+    const { producers } = await port.activeProducers();
+    expect(producers).toMatchObject([{ producerId: 7, epoch: 1, lastSequence: 0 }]);
     expect(await portOf(topic, 0).listOffset(listOffset(-1))).toMatchObject({ offset: 0 });
   });
 
@@ -303,6 +311,8 @@ describe("what goes wrong", () => {
       expect(await port.epochEnd({ leaderEpoch: 0, currentLeaderEpoch: -1 })).toMatchObject({
         errorCode: 56,
       });
+      expect(await port.status()).toMatchObject({ errorCode: 56, sizeInBytes: -1 });
+      expect(await port.activeProducers()).toEqual({ errorCode: 56, producers: [] });
       expect(await chunkRows(stub)).toBe(1);
       const logged = lines.mock.calls.map(([line]) => JSON.parse(String(line)));
       expect(logged).toEqual([expect.objectContaining({ message: refused.errorMessage })]);
