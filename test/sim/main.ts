@@ -1,12 +1,14 @@
 /**
  * Long runs of the simulators: `npm run sim -- --world service --seeds 10000 [--from 1]
  * [--bug "an outcome that is not known is taken for done"]`, and `--seed N` replays one with its
- * trace. The world is "cluster" (one partition, the machines alone) unless named. Ends with 1 when a
- * seed failed.
+ * trace. The world is "cluster" (one partition, the machines alone) unless named. A signal ends a run
+ * after its present seed, with the figures so far. Ends with 1 when a seed failed.
  */
 import { parseArgs } from "node:util";
 import { simulateCluster } from "./cluster/cluster.ts";
 import { PLANTED_BUGS } from "./cluster/planted-bugs.ts";
+import { simulateGroups } from "./groups/groups.ts";
+import { GROUP_BUGS } from "./groups/planted-bugs.ts";
 import { SERVICE_BUGS } from "./service/planted-bugs.ts";
 import { simulateService } from "./service/service.ts";
 
@@ -50,6 +52,18 @@ const WORLDS: Readonly<Record<string, World>> = {
       return { violations, trace, figures: { records, acked, elections, crashes, ...worst } };
     },
   },
+  groups: {
+    bugs: GROUP_BUGS.map(({ name }) => name),
+    run: async (seed, name) => {
+      const bug = GROUP_BUGS.find((known) => known.name === name) ?? null;
+      const outcome = simulateGroups(seed, { bug });
+      const { violations, trace, leaderEpochs: elections, ...rest } = outcome;
+      const { members, generations, commits, crashes, convergedAfterMs } = rest;
+      const worst = { "worst convergence (ms)": convergedAfterMs };
+      const figures = { members, generations, commits, elections, crashes, ...worst };
+      return { violations, trace, figures };
+    },
+  },
 };
 
 const { values } = parseArgs({
@@ -91,7 +105,17 @@ async function runMany(from: number, seeds: number): Promise<boolean> {
   const totals = new Map<string, number>();
   let failed = 0;
   let run = 0;
-  for (; run < seeds && failed < FAILURES_MAX; run++) {
+  let stopped = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stopped = true;
+    });
+  }
+  for (; run < seeds && failed < FAILURES_MAX && !stopped; run++) {
+    // Signals are heard between seeds.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     const seed = from + run;
     const { violations, figures } = await world.run(seed, bug, unclean);
     for (const [name, value] of Object.entries(figures)) {
