@@ -4,7 +4,7 @@
  */
 
 /** Raised by whatever an older Kedge cannot read, or cannot be read of an older Kedge. */
-export const STORAGE_FORMAT = 1;
+export const STORAGE_FORMAT = 2;
 
 /** Why this Kedge cannot use what is stored; null when it can. */
 export function formatProblem({ format }: { readonly format?: number }): string | null {

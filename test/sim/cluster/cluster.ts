@@ -8,7 +8,7 @@ import {
   batchSizeInBytes,
   iterateBatches,
 } from "../../../src/protocol/record-batch.ts";
-import type { ReplicaConfig } from "../../../src/replication/config.ts";
+import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../../../src/replication/config.ts";
 import { Scheduler } from "../scheduler.ts";
 import { SimConsumer, SimIdempotentProducer, SimPlainProducer } from "./clients.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -218,5 +218,5 @@ export function drawConfig({ random }: Scheduler): ReplicaConfig {
     quietMs: 100 + random.int(300),
   };
   // Not drawn: one draw more would make another run of every seed that once found something.
-  return { ...drawn, lingerMs: drawn.retryMinMs };
+  return { ...REPLICA_CONFIG_DEFAULT, ...drawn, lingerMs: drawn.retryMinMs };
 }
