@@ -6,6 +6,7 @@ import { createCatalogue, D1Catalogue } from "../../src/catalogue/catalogue.ts";
 import type { TopicInfo } from "../../src/cluster/types.ts";
 import { createPartitionsPort } from "../../src/objects/partitions-port.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
+import { STORAGE_FORMAT } from "../../src/objects/storage-format.ts";
 import { Waiters } from "../../src/objects/waiters.ts";
 import { ErrorCode, KafkaError } from "../../src/protocol/errors.ts";
 import { migratedDatabase } from "../support/d1.ts";
@@ -303,8 +304,10 @@ describe("what goes wrong", () => {
       await evictDurableObject(stub);
       const refused = await port.append(append(batchOf()));
       expect(refused).toMatchObject({ errorCode: 56, baseOffset: -1 });
-      expect(refused.errorMessage).toContain(format === undefined ? "has none" : "is 99");
-      expect(refused.errorMessage).toContain("this Kedge reads format 1");
+      expect(refused.errorMessage).toContain(
+        format === undefined ? "has no format" : "is of format 99",
+      );
+      expect(refused.errorMessage).toContain(`this Kedge reads format ${STORAGE_FORMAT}`);
       expect(await port.read(read(0))).toMatchObject({ errorCode: 56 });
       expect(await port.listOffset(listOffset(-1))).toMatchObject({ errorCode: 56 });
       expect(await port.deleteRecords(1, 1_000)).toMatchObject({ errorCode: 56 });
