@@ -24,12 +24,16 @@ export interface GroupOfBench {
 export interface Member {
   /** Partitions that it reads. */
   readonly reads: number;
+  /** Until its next heartbeat. */
+  readonly heartbeatMs: number;
   /** It is in the present generation, or at the present epoch. */
   join(): Promise<void>;
   heartbeat(): Promise<void>;
   leave(): Promise<void>;
 }
 
+/** Of every member, unless the coordinator wants to hear of it sooner. */
+export const HEARTBEAT_MS = 3_000;
 const SESSION_MS = 45_000;
 const REBALANCE_MS = 60_000;
 const JOIN_VERSION = 9;
@@ -41,6 +45,7 @@ const CONSUMER_VERSION = 1;
 /** Eager, and as the leader gives each member its share, one after the other. */
 export class ClassicMember implements Member {
   reads = 0;
+  readonly heartbeatMs = HEARTBEAT_MS;
   readonly #group: GroupOfBench;
   #memberId = "";
   #generationId = -1;
@@ -129,6 +134,7 @@ export class ClassicMember implements Member {
 export class ConsumerMember implements Member {
   readonly #group: GroupOfBench;
   readonly #memberId = crypto.randomUUID();
+  heartbeatMs = HEARTBEAT_MS;
   #epoch = 0;
   #owned: readonly number[] = [];
 
@@ -179,6 +185,7 @@ export class ConsumerMember implements Member {
     });
     throwIf(reply.errorCode, `ConsumerGroupHeartbeat: ${reply.errorMessage}`);
     this.#epoch = reply.memberEpoch;
+    this.heartbeatMs = Math.min(HEARTBEAT_MS, reply.heartbeatIntervalMs);
     if (reply.assignment === null) return;
     const told = reply.assignment.topicPartitions.flatMap(({ partitions }) => partitions);
     if (told.length === this.#owned.length && told.every((one, at) => one === this.#owned[at])) {

@@ -118,6 +118,8 @@ class SimGroups {
     world.note("heal");
     const healedAtMs = world.nowMs;
     this.#sweep(healedAtMs + CONVERGE_MS);
+    // Also of a static leader that came back and was told to assign nothing.
+    world.after(CONVERGE_MS / 3, () => faults.refreshTopics());
     while (!this.#isSettled() && world.nowMs < healedAtMs + CONVERGE_MS) {
       if (checker.violations.length > 0) break;
       world.runUntil(world.nowMs + 50);
