@@ -1,4 +1,5 @@
 /** What is measured. Each function sets its topics up, and gives one figure or several. */
+import { groupFigures } from "./groups.ts";
 import {
   batchOf,
   createTopic,
@@ -59,6 +60,7 @@ export const groups: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>
   "replicated-1kb": replicatedSmall,
   "replicated-100kb": replicatedLarge,
   "replication-cost": replicationCost,
+  groups: groupFigures,
 };
 
 async function produceSmall(bench: Bench): Promise<Figure[]> {

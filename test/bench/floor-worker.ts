@@ -11,12 +11,14 @@
  * It also looks up what Kedge's partitions have written, so that the product needs no route for it.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { GroupCoordinator } from "../../src/objects/group-coordinator.ts";
 import type { Partition } from "../../src/objects/partition.ts";
 
 interface Env {
   readonly FLOOR: DurableObjectNamespace<Floor>;
-  /** Kedge's own namespace. */
+  /** Kedge's own namespaces. */
   readonly PARTITION: DurableObjectNamespace<Partition>;
+  readonly GROUP_COORDINATOR: DurableObjectNamespace<GroupCoordinator>;
 }
 
 interface Waiting {
@@ -115,6 +117,8 @@ export default {
         return env.FLOOR.getByName(object).fetch(request);
       case "/partition-stats":
         return Response.json(await env.PARTITION.getByName(object).stats());
+      case "/coordinator-stats":
+        return Response.json(await env.GROUP_COORDINATOR.getByName(object).stats());
       default:
         return new Response(`nothing is at ${pathname}`, { status: 404 });
     }

@@ -3,6 +3,7 @@
 import { produceApi } from "../../src/protocol/api/00-produce.ts";
 import { fetchApi } from "../../src/protocol/api/01-fetch.ts";
 import { metadataApi } from "../../src/protocol/api/03-metadata.ts";
+import { offsetCommitApi } from "../../src/protocol/api/08-offset-commit.ts";
 import { createTopicsApi } from "../../src/protocol/api/19-create-topics.ts";
 import {
   decodeResponseFrame,
@@ -20,6 +21,7 @@ const PRODUCE_VERSION = 13;
 const FETCH_VERSION = 17;
 const METADATA_VERSION = 12;
 const CREATE_TOPICS_VERSION = 7;
+const OFFSET_COMMIT_VERSION = 8;
 const CLIENT_ID = "bench";
 const TIMEOUT_MS = 30_000;
 /** No two bytes of it are zero, so that an error code shows wherever it stands. */
@@ -34,10 +36,15 @@ export interface Topic {
   readonly followers: readonly string[];
 }
 
-/** Creates a topic of one partition. */
-export async function createTopic(kedge: URL, name: string, replicationFactor = 1): Promise<Topic> {
+/** Creates a topic, of one partition unless told otherwise. */
+export async function createTopic(
+  kedge: URL,
+  name: string,
+  replicationFactor = 1,
+  numPartitions = 1,
+): Promise<Topic> {
   const created = await ask(kedge, createTopicsApi, CREATE_TOPICS_VERSION, {
-    topics: [{ name, numPartitions: 1, replicationFactor, assignments: [], configs: [] }],
+    topics: [{ name, numPartitions, replicationFactor, assignments: [], configs: [] }],
     timeoutMs: TIMEOUT_MS,
     validateOnly: false,
   });
@@ -45,20 +52,28 @@ export async function createTopic(kedge: URL, name: string, replicationFactor = 
   if (topic === undefined || topic.errorCode !== 0) {
     throw new Error(`CreateTopics of ${name}: ${topic?.errorCode} ${topic?.errorMessage}`);
   }
-  const metadata = await ask(kedge, metadataApi, METADATA_VERSION, {
+  return partitionOf(kedge, name, 0);
+}
+
+/** The objects of one partition. */
+export async function partitionOf(kedge: URL, name: string, index: number): Promise<Topic> {
+  const { topics, clusterId } = await ask(kedge, metadataApi, METADATA_VERSION, {
     topics: [{ name }],
     allowAutoTopicCreation: false,
   });
-  const partition = metadata.topics[0]?.partitions[0];
-  if (partition === undefined) throw new Error(`Metadata of ${name} names no partition`);
+  const [topic] = topics;
+  const partition = topic?.partitions.find(({ partitionIndex }) => partitionIndex === index);
+  if (topic === undefined || partition === undefined) {
+    throw new Error(`Metadata of ${name} names no partition ${index}`);
+  }
   const { topicId } = topic;
   const { leaderId, replicaNodes } = partition;
-  const objectOf = (broker: number): string => `${metadata.clusterId}/${topicId}/0/${broker}`;
+  const objectOf = (broker: number): string => `${clusterId}/${topicId}/${index}/${broker}`;
   const followers = replicaNodes.filter((broker) => broker !== leaderId).map(objectOf);
   return { name, topicId, object: objectOf(leaderId), followers };
 }
 
-async function ask<A extends AnyApi>(
+export async function ask<A extends AnyApi>(
   kedge: URL,
   api: A,
   version: number,
@@ -166,6 +181,26 @@ export function fetchErrorAt({ name, topicId }: Topic): number[] {
       nodeEndpoints: [],
     }),
   );
+}
+
+/** Where a response to `commitFrame` carries its error code. */
+export function commitErrorAt(name: string): number[] {
+  return differences((errorCode) =>
+    encodeResponseFrame(offsetCommitApi, OFFSET_COMMIT_VERSION, 1, {
+      topics: [{ name, partitions: [{ partitionIndex: 0, errorCode }] }],
+    }),
+  );
+}
+
+/** One offset of partition 0, for a group without members. */
+export function commitFrame(groupId: string, name: string, offset: number): Uint8Array {
+  return encodeRequestFrame(offsetCommitApi, OFFSET_COMMIT_VERSION, 1, CLIENT_ID, {
+    groupId,
+    generationIdOrMemberEpoch: -1,
+    memberId: "",
+    groupInstanceId: null,
+    topics: [{ name, partitions: [{ partitionIndex: 0, committedOffset: offset }] }],
+  });
 }
 
 function differences(encode: (errorCode: number) => Uint8Array): number[] {

@@ -45,15 +45,16 @@ export async function rowsWritten(bench: Bench, topic: Topic): Promise<number> {
   return (await statsOf(bench, topic.object)).rowsWritten;
 }
 
-/** Of a partition's object since it woke. */
+/** Of an object since it woke: of a partition, or of a partition of `__consumer_offsets`. */
 export async function statsOf(
   { service }: Bench,
   object: string,
+  of: "partition" | "coordinator" = "partition",
 ): Promise<{ rowsWritten: number; requests: number }> {
-  const url = new URL("/partition-stats", service.floor);
+  const url = new URL(`/${of}-stats`, service.floor);
   url.searchParams.set("object", object);
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`partition stats: ${response.status} ${await response.text()}`);
+  if (!response.ok) throw new Error(`${of} stats: ${response.status} ${await response.text()}`);
   return (await response.json()) as { rowsWritten: number; requests: number };
 }
 

@@ -11,6 +11,12 @@ export interface CallOptions {
   readonly timeoutMs: number;
 }
 
+const REPEAT_AFTER_MS = 40;
+
+function isAboutOffsets({ api }: GroupRequest): boolean {
+  return api === "offsetCommit" || api === "offsetFetch";
+}
+
 export class GroupCalls {
   readonly #at: GroupSurroundings;
   readonly #router: SimRouter;
@@ -37,18 +43,42 @@ export class GroupCalls {
 
   /**
    * A request about membership may come late and more than once, but not after a later one of the same
-   * client: who gives one up closes its connection. Offsets may overtake each other.
+   * client, who closes its connection when it gives up, and not in a later life of the object than it
+   * was sent to. Offsets may overtake each other.
    */
-  #comesTooLate(clientId: string, { api }: GroupRequest, number: number): boolean {
-    if (api === "offsetCommit" || api === "offsetFetch") return false;
+  #comesTooLate(clientId: string, number: number): boolean {
     const last = this.#lastCame.get(clientId) ?? 0;
     this.#lastCame.set(clientId, Math.max(last, number));
     return number < last;
   }
 
-  /** `result` is called once; null: nothing came back, anything may have happened. */
+  /**
+   * `result` is called once; null: nothing came back, anything may have happened. What may be repeated is
+   * asked again under the same uuid when an object is lost under it (broker/coordinator-call.ts).
+   */
   ask(
     request: GroupRequest,
+    options: CallOptions,
+    result: (reply: GroupReply | null) => void,
+  ): void {
+    const { world } = this.#at;
+    const number = ++this.#uuids;
+    const untilMs = world.nowMs + options.timeoutMs;
+    this.#attempt(request, number, options, (reply) => {
+      const leftMs = untilMs - world.nowMs - REPEAT_AFTER_MS;
+      if (reply !== null || leftMs <= 0 || isAboutOffsets(request)) {
+        result(reply);
+        return;
+      }
+      world.after(REPEAT_AFTER_MS, () =>
+        this.#attempt(request, number, { ...options, timeoutMs: leftMs }, result),
+      );
+    });
+  }
+
+  #attempt(
+    request: GroupRequest,
+    number: number,
     { clientId, apiVersion, timeoutMs }: CallOptions,
     result: (reply: GroupReply | null) => void,
   ): void {
@@ -64,14 +94,18 @@ export class GroupCalls {
       }
       result(reply);
     };
-    const number = ++this.#uuids;
     const client = { clientId, clientHost: "/127.0.0.1", apiVersion, uuid: `u${number}` };
+    const object = this.#coordinators.get(leader);
+    const life = object?.crashes;
+    const isLost = (): boolean => {
+      if (isAboutOffsets(request)) return false;
+      return object?.crashes !== life || this.#comesTooLate(clientId, number);
+    };
     network.call<GroupReply>(
       EDGE,
       leader,
       (answer) => {
-        const object = this.#coordinators.get(leader);
-        if (object === undefined || this.#comesTooLate(clientId, request, number)) answer(null);
+        if (object === undefined || isLost()) answer(null);
         else {
           object.ask(
             (to) => ({ kind: "group", to, leaderEpoch, client, request }),

@@ -118,6 +118,8 @@ class SimGroups {
     world.note("heal");
     const healedAtMs = world.nowMs;
     this.#sweep(healedAtMs + CONVERGE_MS);
+    // Also of a static leader that came back and was told to assign nothing.
+    world.after(CONVERGE_MS / 3, () => faults.refreshTopics());
     while (!this.#isSettled() && world.nowMs < healedAtMs + CONVERGE_MS) {
       if (checker.violations.length > 0) break;
       world.runUntil(world.nowMs + 50);
@@ -185,14 +187,15 @@ class SimGroups {
     const group = machine.groups.get(GROUP);
     const readers = new Map<Place, SimMember>();
     for (const member of this.#faults.members) {
-      const { memberId, era, reads, name } = member.client;
-      if (reads.size === 0 || !isPresent(group, memberId, era)) continue;
+      const { memberId, reads, name } = member.client;
+      const { readsIn } = member;
+      if (reads.size === 0 || !isPresent(group, memberId, readsIn)) continue;
       for (const place of reads) {
         const other = readers.get(place);
         readers.set(place, member);
         if (other === undefined) continue;
-        const text = `${place} is read by ${other.client.name} in ${other.client.era}`;
-        this.#at.checker.violation(`${text} and ${name} in ${era}`);
+        const text = `${place} is read by ${other.client.name} in ${other.readsIn}`;
+        this.#at.checker.violation(`${text} and ${name} in ${readsIn}`);
       }
     }
   }
@@ -295,11 +298,15 @@ function drawShape({ random }: Scheduler): GroupShape {
   const kind = random.float();
   const crowd = random.float();
   const membersMax = crowd < 0.75 ? 1 + random.int(6) : crowd < 0.95 ? 5 + random.int(15) : 50;
+  const cooperative = random.bool(0.3);
+  const instances = random.bool(0.6) ? 1 + random.int(4) : 0;
   return {
     classic: kind < 0.4 ? 1 : kind < 0.65 ? 0 : 0.2 + 0.6 * random.float(),
-    cooperative: random.bool(0.3),
+    cooperative,
     membersMax,
-    instances: random.bool(0.6) ? 1 + random.int(4) : 0,
+    // A static member that misses a generation is kept in it, and a cooperative one reads on meanwhile what
+    // others are given: Kafka's protocol has no answer to that.
+    instances: cooperative ? 0 : instances,
     topicsGrow: random.bool(0.3),
     sessionTimeoutMs: 800 + random.int(1_500),
     rebalanceTimeoutMs: 800 + random.int(1_500),

@@ -39,6 +39,8 @@ export class SimMember {
   #life = 0;
   #stalledUntilMs = 0;
   #isFetching = false;
+  /** In which generation it was last told what to read: cooperative members read on while they join another. */
+  #toldIn = -1;
 
   constructor(at: MemberSurroundings, client: SimClient, heartbeatMs: number) {
     this.#at = at;
@@ -54,6 +56,11 @@ export class SimMember {
   get isReading(): boolean {
     const { client } = this;
     return client.isSettled && [...client.reads].every((place) => this.#positions.has(place));
+  }
+
+  /** The generation or epoch by which it reads what it reads. */
+  get readsIn(): number {
+    return this.client instanceof ConsumerClient ? this.client.era : this.#toldIn;
   }
 
   start(): void {
@@ -162,6 +169,7 @@ export class SimMember {
     const { records } = this.#at.checker;
     if (reply.api === "syncGroup" && reply.body.errorCode === ErrorCode.NONE) {
       const places = records.placesIn(reply.body.assignment);
+      this.#toldIn = client.era;
       this.#noteTold(places);
       records.wasTold(client.memberId, client.era, places);
     }
