@@ -140,6 +140,24 @@ function reframe(frame: Uint8Array, prefixed: boolean): Uint8Array {
  * other as UNKNOWN_SERVER_ERROR (KafkaApis.handleError). Otherwise it is thrown on.
  */
 async function answer(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
+  const { requestMetrics: metrics } = ctx;
+  const { name } = handler.api;
+  const startedMs = ctx.now();
+  try {
+    const response = await answerOrFail(handler, ctx, request);
+    metrics?.answered(name, ctx.now() - startedMs, response);
+    return response;
+  } catch (error) {
+    metrics?.failed(name, ctx.now() - startedMs);
+    throw error;
+  }
+}
+
+async function answerOrFail(
+  handler: Handler,
+  ctx: RequestContext,
+  request: unknown,
+): Promise<unknown> {
   try {
     return await handler.handle(ctx, request);
   } catch (error) {

@@ -61,6 +61,7 @@ const COMMANDS: readonly Entry[] = [
       (await import("./commands/reassign-partitions.ts")).reassignPartitionsCommand(),
   },
   { name: "brokers", load: async () => (await import("./commands/brokers.ts")).brokersCommand() },
+  { name: "doctor", load: async () => (await import("./commands/doctor.ts")).doctorCommand() },
   { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },
   {
     name: "api-versions",

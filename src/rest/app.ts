@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { KafkaError, ProtocolError } from "../protocol/errors.ts";
 import { BodyTooLargeError } from "./body.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import type { Mount } from "./openapi.ts";
 import { openApiDocument } from "./openapi.ts";
 import { errorResponse, json } from "./respond.ts";
@@ -24,6 +25,8 @@ import { recordRoutes } from "./v3/records.ts";
 import { topicConfigRoutes } from "./v3/topic-configs.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
+/** Of neither dialect. */
+const OWN_GROUPS = [metricsRoutes];
 const V2_GROUPS = [
   produceRoutes,
   readRoutes,
@@ -47,7 +50,7 @@ const V3_PREFIXES = ["/v3", "/kafka/v3"];
 
 /** What the document shows: v3 once. */
 export const documentedMounts: readonly Mount[] = [
-  ...V2_GROUPS.map((group) => ({ prefix: "", group })),
+  ...[...OWN_GROUPS, ...V2_GROUPS].map((group) => ({ prefix: "", group })),
   ...V3_GROUPS.map((group) => ({ prefix: "/v3", group })),
 ];
 
@@ -56,7 +59,7 @@ export type LogFailure = (message: string, error: unknown, kafka: RestBindings["
 
 export function createRestApp(logFailure: LogFailure): Hono<RestEnv> {
   const app = new Hono<RestEnv>({ strict: false });
-  for (const group of V2_GROUPS) app.route("/", group.app);
+  for (const group of [...OWN_GROUPS, ...V2_GROUPS]) app.route("/", group.app);
   for (const prefix of V3_PREFIXES) {
     for (const group of V3_GROUPS) app.route(prefix, group.app);
   }
@@ -101,7 +104,7 @@ interface Pattern {
 /** Only asked for paths that nothing answered: which methods would have been. */
 function patterns(): Pattern[] {
   const mounts = [
-    ...V2_GROUPS.map((group) => ({ prefix: "", group })),
+    ...[...OWN_GROUPS, ...V2_GROUPS].map((group) => ({ prefix: "", group })),
     ...V3_PREFIXES.flatMap((prefix) => V3_GROUPS.map((group) => ({ prefix, group }))),
   ];
   return mounts.flatMap(({ prefix, group }) =>
