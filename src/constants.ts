@@ -27,8 +27,7 @@ export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
 export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 /**
  * Fetch answers that one isolate holds at the same time, from before they are read until they are
- * sent. Each is there twice for a moment, as records and as the frame or JSON made of them, and a
- * Worker has 128 MB.
+ * sent. One over REST is there twice for a moment, as records and as JSON, and a Worker has 128 MB.
  */
 export const FETCH_ANSWERS_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes so held without a change for this long were left behind by a request that is gone. */

@@ -58,9 +58,9 @@ export class GroupMachine implements Machine<GroupInput, GroupRecord, GroupMessa
   constructor(
     config: GroupConfig,
     consumers?: (groups: GroupTable) => ConsumerGroups,
-    rules: ClassicRules = CLASSIC_RULES,
+    rules: Partial<ClassicRules> = {},
   ) {
-    this.#groups = new Groups(config, rules);
+    this.#groups = new Groups(config, { ...CLASSIC_RULES, ...rules });
     this.#consumers = consumers?.(this.#groups) ?? null;
     this.#expiry = new OffsetExpiry(config);
     this.#classic = new ClassicRequests(config, this.#groups, this.#consumers);

@@ -35,7 +35,10 @@ export class ReplicatedService {
     this.#stop = stop;
   }
 
-  static async start(): Promise<ReplicatedService> {
+  /** @param brokerConfig under Kafka's names, as KEDGE_BROKER_CONFIG has it */
+  static async start(
+    brokerConfig: Readonly<Record<string, number>> = {},
+  ): Promise<ReplicatedService> {
     const dataFolder = temporaryFolder();
     const script = await bundleWorker(join(ROOT, "test/e2e/replication-worker.ts"));
     const runtime = await startRuntime({
@@ -43,7 +46,7 @@ export class ReplicatedService {
       dataFolder,
       host: "127.0.0.1",
       port: 0,
-      vars: { KEDGE_OPEN: "loopback" },
+      vars: { KEDGE_OPEN: "loopback", KEDGE_BROKER_CONFIG: JSON.stringify(brokerConfig) },
       log: () => {},
       configure: (options) => withWorkerBeside(options, { name: HAND, script }),
     });

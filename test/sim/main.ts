@@ -7,6 +7,8 @@
 import { parseArgs } from "node:util";
 import { simulateCluster } from "./cluster/cluster.ts";
 import { PLANTED_BUGS } from "./cluster/planted-bugs.ts";
+import { simulateGroups } from "./groups/groups.ts";
+import { GROUP_BUGS } from "./groups/planted-bugs.ts";
 import { SERVICE_BUGS } from "./service/planted-bugs.ts";
 import { simulateService } from "./service/service.ts";
 
@@ -48,6 +50,18 @@ const WORLDS: Readonly<Record<string, World>> = {
         "worst row changes of a fence": outcome.worstRowChanges,
       };
       return { violations, trace, figures: { records, acked, elections, crashes, ...worst } };
+    },
+  },
+  groups: {
+    bugs: GROUP_BUGS.map(({ name }) => name),
+    run: async (seed, name) => {
+      const bug = GROUP_BUGS.find((known) => known.name === name) ?? null;
+      const outcome = simulateGroups(seed, { bug });
+      const { violations, trace, leaderEpochs: elections, ...rest } = outcome;
+      const { members, generations, commits, crashes, convergedAfterMs } = rest;
+      const worst = { "worst convergence (ms)": convergedAfterMs };
+      const figures = { members, generations, commits, elections, crashes, ...worst };
+      return { violations, trace, figures };
     },
   },
 };

@@ -40,13 +40,19 @@ describe("KEDGE_BROKER_CONFIG", () => {
   });
 
   test.each([
-    [{ "offsets.topic.num.partitions": 0 }, "is not a whole number from 1 to 10000"],
-    [{ "offsets.topic.num.partitions": 10_001 }, "is not a whole number from 1 to 10000"],
-    [{ "offset.metadata.max.bytes": 40_000 }, "is not a whole number from 0 to 32767"],
-    [{ "group.max.size": 1.5 }, "is not a whole number"],
+    [{ "offsets.topic.num.partitions": 0 }, "partitions: it must be an integer from 1 to 10000"],
+    [
+      { "offsets.topic.num.partitions": 10_001 },
+      "partitions: it must be an integer from 1 to 10000",
+    ],
+    [{ "offset.metadata.max.bytes": 40_000 }, "bytes: it must be an integer from 0 to 32767"],
+    [{ "group.max.size": 1.5 }, "configuration group.max.size: it must be an integer from 1"],
     [{ "group.max.session.timeout.ms": 10 }, "group.min.session.timeout.ms=6000 above"],
-    [{ "group.consumer.migration.policy": "sideways" }, "has group.consumer.migration.policy"],
-    [{ "group.consumer.assignors": "range" }, "which is not a static broker config"],
+    [
+      { "group.consumer.migration.policy": "sideways" },
+      "group.consumer.migration.policy: it must be one of",
+    ],
+    [{ "group.consumer.assignors": "range" }, "group.consumer.assignors is not a broker config"],
   ])("%j is refused, and says why", (configs, reason) => {
     expect(() => parse(configs)).toThrow(reason);
   });

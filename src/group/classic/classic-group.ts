@@ -72,8 +72,9 @@ export class ClassicGroup implements Group {
     return this.#generationId;
   }
 
-  isPresent(generationId: number): boolean {
-    return this.#rules.isPresent(generationId, this.#generationId);
+  /** Does the member ask under the present generation, and has it joined that? */
+  isPresent(generationId: number, { isBehind }: ClassicMember): boolean {
+    return !isBehind && this.#rules.isPresent(generationId, this.#generationId);
   }
 
   get protocolType(): string {
@@ -302,7 +303,7 @@ export class ClassicGroup implements Group {
     this.#subscribed = this.#computeSubscribed();
     this.#transition("CompletingRebalance", turn.nowMs);
     for (const member of this.members.all()) {
-      answerJoin(turn, this.members, member, this.joined(member));
+      member.isBehind = !answerJoin(turn, this.members, member, this.joined(member));
       this.keepAlive(turn.nowMs, member);
       member.isNew = false;
       this.members.awaitSync(member);
@@ -368,7 +369,7 @@ export class ClassicGroup implements Group {
     // Nobody in particular may not write into a group that has members.
     const member = this.members.find(memberId, groupInstanceId);
     if (typeof member === "number") return member;
-    if (!this.isPresent(generationId)) return ErrorCode.ILLEGAL_GENERATION;
+    if (!this.isPresent(generationId, member)) return ErrorCode.ILLEGAL_GENERATION;
     if (this.#state === "CompletingRebalance") return ErrorCode.REBALANCE_IN_PROGRESS;
     this.keepAlive(turn.nowMs, member);
     return ErrorCode.NONE;

@@ -116,6 +116,7 @@ function joinAsKnown(group: ClassicGroup, context: JoinContext): void {
 function joinAsMember(group: ClassicGroup, context: JoinContext, member: ClassicMember): void {
   const { turn, to, request } = context;
   if (!startsRebalance(group, member, request)) {
+    member.isBehind = false;
     replyJoin(turn, to, group.joined(member));
     return;
   }

@@ -22,7 +22,7 @@ export function heartbeatClassicGroup(
 ): number {
   const member = group.members.find(request.memberId, request.groupInstanceId);
   if (typeof member === "number") return member;
-  if (!group.isPresent(request.generationId)) return ErrorCode.ILLEGAL_GENERATION;
+  if (!group.isPresent(request.generationId, member)) return ErrorCode.ILLEGAL_GENERATION;
   group.keepAlive(turn.nowMs, member);
   return group.state === "PreparingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
 }

@@ -47,6 +47,8 @@ export class ClassicMember {
   syncTo: ReplyTo | null = null;
   /** It has never got its id: it cannot heartbeat, and a join of its own keeps it no longer alive. */
   isNew = false;
+  /** It is in the present generation and has not joined it (GRP51). */
+  isBehind = false;
   readonly session: Deadline<PendingMember | ClassicMember> = new Deadline(this);
 
   constructor(identity: MemberIdentity, offer: MemberOffer) {

@@ -33,7 +33,7 @@ export function syncClassicGroup(
 function checkSync(group: ClassicGroup, request: SyncGroupRequest): ClassicMember | number {
   const member = group.members.find(request.memberId, request.groupInstanceId);
   if (typeof member === "number") return member;
-  if (!group.isPresent(request.generationId)) return ErrorCode.ILLEGAL_GENERATION;
+  if (!group.isPresent(request.generationId, member)) return ErrorCode.ILLEGAL_GENERATION;
   const { protocolType, protocolName } = request;
   if (
     (protocolType !== null && protocolType !== group.protocolType) ||

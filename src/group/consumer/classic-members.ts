@@ -70,7 +70,7 @@ export function classicJoin(
     return { downgradedFor: memberId };
   }
   group.updateTarget(turn);
-  const owned = ownedBy(group, subscription);
+  const owned = group.said.take(memberId, client.uuid, ownedBy(group, subscription));
   const after = group.reconcile(turn, state.memberOrThrow(group.groupId, memberId), owned);
   const { timers } = group;
   timers.rebalance.cancel(memberId);

@@ -36,6 +36,7 @@ import { JOIN_EPOCH, sameNames } from "./member.ts";
 import { downgrade, topicsIn, upgrade, upgradedMembers } from "./migration.ts";
 import { compilePattern } from "./patterns.ts";
 import { decodeConsumerRecord } from "./records.ts";
+import { CONSUMER_RULES, type ConsumerRules } from "./rules.ts";
 import type { TopicNames } from "./topic-images.ts";
 import { TopicImages } from "./topic-images.ts";
 import type { TopicNeeds } from "./waiting-room.ts";
@@ -53,10 +54,11 @@ export class ConsumerGroupManager implements ConsumerGroups {
   /** Groups whose deadlines may be others than before this step. */
   readonly #stirred = new Set<string>();
 
-  constructor(table: GroupTable, config: GroupConfig) {
+  constructor(table: GroupTable, config: GroupConfig, rules: Partial<ConsumerRules> = {}) {
     this.#table = table;
     this.#context = {
       config,
+      rules: { ...CONSUMER_RULES, ...rules },
       topics: this.topics,
       downgrade: (turn, group, leaving) => {
         this.#stirred.add(group.groupId);

@@ -11,6 +11,7 @@ import { ASSIGNOR_DEFAULT, ASSIGNORS } from "../assignors/assignors.ts";
 import type { GroupConfig } from "../config.ts";
 import type { CommitAs, Group, GroupTurn } from "../group.ts";
 import { ConsumerState } from "./consumer-state.ts";
+import { LastSaid, ToldMembers } from "./heard.ts";
 import type { ConsumerMember, MemberMetadata } from "./member.ts";
 import { currentOf, listOf, MemberState, sameMetadata, sameNames } from "./member.ts";
 import { MemberTimers } from "./member-timers.ts";
@@ -18,6 +19,7 @@ import { compilePattern } from "./patterns.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ConsumerRecord } from "./records.ts";
 import { consumerRecords } from "./records.ts";
+import type { ConsumerRules } from "./rules.ts";
 import { assignorGroup } from "./target.ts";
 import type { TopicImages } from "./topic-images.ts";
 
@@ -27,6 +29,7 @@ const COMMIT_VERSION_MIN = 9;
 /** What all consumer groups of a coordinator share. */
 export interface ConsumerGroupContext {
   readonly config: GroupConfig;
+  readonly rules: ConsumerRules;
   readonly topics: TopicImages;
   /**
    * GRP172: makes a classic group of this one, without those that leave, if all others speak the
@@ -42,6 +45,8 @@ export class ConsumerGroup implements Group {
   readonly context: ConsumerGroupContext;
   readonly state = new ConsumerState();
   readonly timers = new MemberTimers();
+  readonly told = new ToldMembers();
+  readonly said = new LastSaid();
   /** What was known of topics when the metadata hash was last compared. */
   #comparedVersion = -1;
 
@@ -84,7 +89,10 @@ export class ConsumerGroup implements Group {
     this.state.apply(record);
     if (record.kind !== "member") return;
     const { memberId } = record.key;
-    if (!this.state.members.has(memberId)) this.timers.cancelAll(memberId);
+    if (this.state.members.has(memberId)) return;
+    this.timers.cancelAll(memberId);
+    this.told.forget(memberId);
+    this.said.forget(memberId);
   }
 
   // What requests do to a group: each emits records, and each record has been applied when it returns.
@@ -167,7 +175,8 @@ export class ConsumerGroup implements Group {
       targetEpoch: state.assignmentEpoch,
       target: state.target(memberId),
       owned,
-      ownerOf: (topicId, partition) => state.owners.get(topicId, partition),
+      isFree: (topicId, partition) =>
+        this.context.rules.isFree(state.owners.get(topicId, partition), memberId),
     });
     if (after === member) return member;
     turn.emit(consumerRecords.current(groupId, memberId, currentOf(after)));
@@ -261,14 +270,19 @@ export class ConsumerGroup implements Group {
     if (member.classic === null && apiVersion < COMMIT_VERSION_MIN) {
       return ErrorCode.UNSUPPORTED_VERSION;
     }
-    return epochProblem(member, epoch);
+    return this.#epochProblem(member, epoch);
   }
 
   checkFetch(memberId: string | null, memberEpoch: number): number {
     if (memberId === null && memberEpoch < 0) return ErrorCode.NONE;
     const member = this.state.member(memberId ?? "");
     if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-    return epochProblem(member, memberEpoch);
+    return this.#epochProblem(member, memberEpoch);
+  }
+
+  #epochProblem({ memberEpoch, classic }: ConsumerMember, asked: number): number {
+    if (this.context.rules.isPresent(asked, memberEpoch)) return ErrorCode.NONE;
+    return classic === null ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.ILLEGAL_GENERATION;
   }
 
   tombstones(turn: GroupTurn): void {
@@ -286,6 +300,7 @@ export class ConsumerGroup implements Group {
 
   /** Sessions and revocations begin anew: nobody could have reached the coordinator that was lost. */
   loaded(nowMs: number): void {
+    if (!this.context.rules.startsSessions) return;
     for (const member of this.state.members.values()) {
       this.touch(nowMs, member);
       if (member.classic !== null || member.state !== MemberState.UNREVOKED_PARTITIONS) continue;
@@ -303,9 +318,4 @@ export class ConsumerGroup implements Group {
 
   /** Nobody waits in a consumer group: who waits for topics waits with the coordinator. */
   refuseAll(): void {}
-}
-
-function epochProblem(member: ConsumerMember, epoch: number): number {
-  if (epoch === member.memberEpoch) return ErrorCode.NONE;
-  return member.classic === null ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.ILLEGAL_GENERATION;
 }

@@ -6,7 +6,6 @@ import type {
 } from "../../protocol/api/68-consumer-group-heartbeat.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
 import type { TopicPartitions } from "../assignors/assignor.ts";
-import { samePartitions } from "../assignors/assignor.ts";
 import { ASSIGNORS } from "../assignors/assignors.ts";
 import type { GroupConfig } from "../config.ts";
 import type { GroupTurn } from "../group.ts";
@@ -111,11 +110,11 @@ export function heartbeat(
     return leave(group, turn, request);
   }
   const { state } = group;
-  const owned = request.topicPartitions === null ? null : partitionsOf(request.topicPartitions);
+  const says = request.topicPartitions === null ? null : partitionsOf(request.topicPartitions);
   const memberId = request.memberId === "" ? client.uuid : request.memberId;
   throwIfFull(group, memberId, request.instanceId);
-  const found = findMember(group, request, memberId, owned);
-  throwIfInUnknownState(found, owned);
+  const found = findMember(group, request, memberId, says);
+  throwIfInUnknownState(found, says);
   throwIfPatternInvalid(group, request.subscribedTopicRegex);
 
   if (found.memberId !== memberId) group.replaceMember(turn, found, memberId);
@@ -123,16 +122,17 @@ export function heartbeat(
   const bump = group.updateMember(turn, before, updated(before, request, client));
   group.updateEpoch(turn, bump);
   group.updateTarget(turn);
+  const owned = group.said.take(memberId, client.uuid, says);
   const after = group.reconcile(turn, state.memberOrThrow(group.groupId, memberId), owned);
   group.touch(turn.nowMs, after);
+  const mustTell = group.told.mustTell(before, after, owned);
   return {
     errorCode: ErrorCode.NONE,
     memberId,
     memberEpoch: after.memberEpoch,
     heartbeatIntervalMs: heartbeatIntervalMs(group, after),
-    assignment: tellsAssignment(request, before, after)
-      ? { topicPartitions: listOf(after.assigned) }
-      : null,
+    assignment:
+      mustTell || isAsked(request, before) ? { topicPartitions: listOf(after.assigned) } : null,
   };
 }
 
@@ -143,20 +143,13 @@ function heartbeatIntervalMs({ context }: ConsumerGroup, { state }: ConsumerMemb
   return Math.min(consumerHeartbeatIntervalMs, GROUP_UNRELEASED_HEARTBEAT_MS);
 }
 
-/**
- * GRP118: on a full request, on a change, and to a member whose epoch shows that it missed the reply
- * before.
- */
-function tellsAssignment(request: Request, before: ConsumerMember, after: ConsumerMember): boolean {
+/** GRP118: a full request, or one of a member whose epoch shows that it missed the reply before. */
+function isAsked(request: Request, before: ConsumerMember): boolean {
   const isFull =
     request.rebalanceTimeoutMs !== UNCHANGED &&
     (request.subscribedTopicNames !== null || request.subscribedTopicRegex !== null) &&
     request.topicPartitions !== null;
-  return (
-    isFull ||
-    request.memberEpoch !== before.memberEpoch ||
-    !samePartitions(before.assigned, after.assigned)
-  );
+  return isFull || request.memberEpoch !== before.memberEpoch;
 }
 
 /** GRP114 */

@@ -13,8 +13,8 @@ export interface ReconcileInput {
   readonly target: TopicPartitions;
   /** What the member says that it reads; null when it did not say. */
   readonly owned: TopicPartitions | null;
-  /** Who has the partition. */
-  readonly ownerOf: (topicId: string, partition: number) => string | undefined;
+  /** The partition is the member's already, or nobody's. */
+  readonly isFree: (topicId: string, partition: number) => boolean;
 }
 
 /** The member as it was, the same object, when there is nothing to do. */
@@ -44,7 +44,7 @@ function holds(owned: TopicPartitions | null, partitions: TopicPartitions): bool
 }
 
 function next(input: ReconcileInput, epochWhileRevoking: number): ConsumerMember {
-  const { member, targetEpoch, target, owned, ownerOf } = input;
+  const { member, targetEpoch, target, owned, isFree } = input;
   const { kept, given } = cut(member.assigned, target);
   if (given.size > 0 && holds(owned, given)) {
     return {
@@ -54,7 +54,7 @@ function next(input: ReconcileInput, epochWhileRevoking: number): ConsumerMember
       revoking: given,
     };
   }
-  const { assigned, waiting } = take(member.memberId, target, ownerOf);
+  const { assigned, waiting } = take(target, isFree);
   const nextMember: ConsumerMember = {
     ...at(member, targetEpoch),
     state: waiting ? MemberState.UNRELEASED_PARTITIONS : MemberState.STABLE,
@@ -87,17 +87,13 @@ function cut(
 
 /** The part of the target that is the member's already or nobody's. */
 function take(
-  memberId: string,
   target: TopicPartitions,
-  ownerOf: ReconcileInput["ownerOf"],
+  isFree: ReconcileInput["isFree"],
 ): { readonly assigned: TopicPartitions; readonly waiting: boolean } {
   const assigned = new Map<string, readonly number[]>();
   let waiting = false;
   for (const [topicId, indexes] of target) {
-    const free = indexes.filter((index) => {
-      const owner = ownerOf(topicId, index);
-      return owner === undefined || owner === memberId;
-    });
+    const free = indexes.filter((index) => isFree(topicId, index));
     if (free.length > 0) assigned.set(topicId, free);
     if (free.length < indexes.length) waiting = true;
   }

@@ -11,8 +11,8 @@ import type { ReplyTo } from "../../../src/machine/machine.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import {
   type IsrOutcome,
-  noReplicaEffects,
-  type ReplicaEffects,
+  isReplicaMessage,
+  noTurnEffects,
   type ReplicaFact,
   type ReplicaInput,
   type ReplicaMessage,
@@ -20,6 +20,8 @@ import {
   type ReplicaReply,
   type ReplicateReply,
   type ReplicateRequest,
+  type TurnEffects,
+  type TurnMachine,
 } from "../../../src/replication/messages.ts";
 import { Replica } from "../../../src/replication/replica.ts";
 import { decodeReplicaState, encodeReplicaState } from "../../../src/replication/replica-state.ts";
@@ -51,8 +53,19 @@ export interface Surroundings extends ObjectSurroundings {
   readonly checker: Checker;
   readonly config: ReplicaConfig;
   readonly bug: PlantedBug | null;
-  readonly replicas: Map<number, SimReplica>;
+  readonly replicas: Map<number, ReplicaNode>;
 }
+
+/** A replica as the others and the router know it, whatever stands on it. */
+export type ReplicaNode = Pick<
+  SimReplica,
+  "brokerId" | "fenced" | "crashes" | "replica" | "store" | "crash" | "tell" | "read" | "receive"
+> & {
+  askReplica(
+    make: (to: ReplyTo) => ReplicaInput,
+    answer: (reply: ReplicaReply | null) => void,
+  ): void;
+};
 
 export interface ReadAnswer {
   readonly bytes: Uint8Array;
@@ -62,23 +75,35 @@ export interface ReadAnswer {
   readonly isLeader: boolean;
 }
 
-export interface ReplicaLife {
+interface OfSomeKind {
+  readonly kind: string;
+}
+
+export interface ReplicaLife<Input = never, Message = never, Reply = never> {
   readonly store: MemoryReplicaStore;
   readonly replica: Replica;
   readonly writer: LogWriter;
+  /** What the shell drives: the replica itself, or what stands on it. */
+  readonly machine: TurnMachine<Input, Message, Reply>;
 }
 
-export interface ReplicaTurn extends Turn<ReplicaInput, ReplicaFact, ReplicaMessage, ReplicaReply> {
-  readonly out: ReplicaEffects;
+export interface ReplicaTurn<Input = never, Message = never, Reply = never>
+  extends Turn<Input | ReplicaInput, ReplicaFact, Message | ReplicaMessage, Reply | ReplicaReply> {
+  readonly out: TurnEffects<Message | ReplicaMessage, Reply | ReplicaReply>;
   readonly position: ReplicaPosition;
 }
 
-export class SimReplica extends SimObject<
-  ReplicaLife,
-  ReplicaInput,
+/** Also of a machine on top of the replica, with inputs, messages and replies of its own. */
+export class SimReplica<
+  Input extends OfSomeKind = never,
+  Message extends OfSomeKind = never,
+  Reply extends OfSomeKind = never,
+> extends SimObject<
+  ReplicaLife<Input, Message, Reply>,
+  Input | ReplicaInput,
   ReplicaFact,
-  ReplicaMessage,
-  ReplicaReply
+  Message | ReplicaMessage,
+  Reply | ReplicaReply
 > {
   readonly brokerId: number;
   /** An operator took the broker out: it refuses everybody. */
@@ -102,11 +127,19 @@ export class SimReplica extends SimObject<
   }
 
   override ask(
-    make: (to: ReplyTo) => ReplicaInput,
-    answer: (reply: ReplicaReply | null) => void,
+    make: (to: ReplyTo) => Input | ReplicaInput,
+    answer: (reply: Reply | ReplicaReply | null) => void,
   ): void {
     if (this.fenced) answer(null);
     else super.ask(make, answer);
+  }
+
+  /** As `ask`, of what a replica without anything on it is asked. */
+  askReplica(
+    make: (to: ReplyTo) => ReplicaInput,
+    answer: (reply: ReplicaReply | null) => void,
+  ): void {
+    this.ask(make, (reply) => answer(reply !== null && isReplicaReply(reply) ? reply : null));
   }
 
   /** All that it ever kept is gone; to be called of an object that is not alive. */
@@ -116,7 +149,7 @@ export class SimReplica extends SimObject<
 
   /** A message from the leader. */
   receive(request: ReplicateRequest, answer: (reply: ReplicateReply | null) => void): void {
-    this.ask(
+    this.askReplica(
       (to) => ({ kind: "replicate", to, request }),
       (reply) => answer(reply?.kind === "replicate" ? reply.reply : null),
     );
@@ -137,7 +170,15 @@ export class SimReplica extends SimObject<
     this.whenDurable(() => answer(value));
   }
 
-  protected override load(): ReplicaLife {
+  /** What is driven in the place of the replica alone. */
+  protected machineOn(
+    replica: Replica,
+    _store: MemoryReplicaStore,
+  ): TurnMachine<Input, Message, Reply> {
+    return replica;
+  }
+
+  protected override load(): ReplicaLife<Input, Message, Reply> {
     const { config, bug, world, checker } = this.around;
     const store = this.#durable.copy();
     const { log, replayed } = PartitionLog.recover(store);
@@ -159,11 +200,12 @@ export class SimReplica extends SimObject<
     world.note(
       `${this.name} wakes ${log.logStartOffset}..${hw}..${log.logEndOffset} term ${leaderEpoch}.${incarnation}`,
     );
-    return { store, replica, writer: new LogWriter(store, log, replayed) };
+    const machine = this.machineOn(replica, store);
+    return { store, replica, machine, writer: new LogWriter(store, log, replayed) };
   }
 
-  protected override deadlineOf({ replica }: ReplicaLife): number {
-    return replica.deadline();
+  protected override deadlineOf({ machine }: ReplicaLife<Input, Message, Reply>): number {
+    return machine.deadline();
   }
 
   protected override tick(): ReplicaInput {
@@ -171,21 +213,21 @@ export class SimReplica extends SimObject<
   }
 
   protected override decide(
-    life: ReplicaLife,
+    life: ReplicaLife<Input, Message, Reply>,
     nowMs: number,
-    inputs: readonly ReplicaInput[],
-  ): ReplicaTurn {
-    const { replica, store, writer } = life;
+    inputs: readonly (Input | ReplicaInput)[],
+  ): ReplicaTurn<Input, Message, Reply> {
+    const { replica, machine, store, writer } = life;
     const { checker, bug } = this.around;
-    const out = noReplicaEffects();
+    const out = noTurnEffects<Message | ReplicaMessage, Reply | ReplicaReply>();
     const before = replica.log.highWatermark;
     const led = replica.isLeader;
     for (const input of inputs) {
-      replica.step(nowMs, input, out);
+      machine.step(nowMs, input, out);
       // What is committed with the last write may be deleted in this turn.
       if (input.kind === "durable") this.#noteCommitted(life);
     }
-    replica.endTurn(nowMs, out);
+    machine.endTurn(nowMs, out);
     const { log } = replica;
     this.#noteFacts(out);
     if (!led && replica.isLeader && bug?.forgetProducers === true)
@@ -197,7 +239,7 @@ export class SimReplica extends SimObject<
     }
     checker.highWatermarkMoved(this.brokerId, before, log.highWatermark);
     this.#noteCommitted(life);
-    const position = replica.position();
+    const position = machine.position();
     const keep = (): ReplicaInput => {
       this.#durable = store.copy();
       return { kind: "durable", ...position };
@@ -205,13 +247,16 @@ export class SimReplica extends SimObject<
     return { out, position, keep };
   }
 
-  #noteCommitted({ replica: { log }, store }: ReplicaLife): void {
+  #noteCommitted({ replica: { log }, store }: ReplicaLife<Input, Message, Reply>): void {
     if (log.highWatermark <= this.#checkedTo) return;
     this.around.checker.committedOn(this.brokerId, log, store, this.#checkedTo);
     this.#checkedTo = log.highWatermark;
   }
 
-  protected override decided({ replica }: ReplicaLife, { out, position }: ReplicaTurn): void {
+  protected override decided(
+    { replica }: ReplicaLife<Input, Message, Reply>,
+    { out, position }: ReplicaTurn<Input, Message, Reply>,
+  ): void {
     const { bug, checker } = this.around;
     // What nobody was sent and is then lost was never written.
     if (replica.isLeader && out.early.length > 0) {
@@ -221,18 +266,28 @@ export class SimReplica extends SimObject<
     if (bug?.repliesEarly === true) out.ready.push(...out.replies.splice(0));
   }
 
-  protected override stored({ replica }: ReplicaLife, { out, position }: ReplicaTurn): void {
+  protected override stored(
+    { replica }: ReplicaLife<Input, Message, Reply>,
+    { out, position }: ReplicaTurn<Input, Message, Reply>,
+  ): void {
     if (replica.isLeader) this.around.checker.appended(this.brokerId, position, out.facts);
   }
 
-  #noteFacts({ facts }: ReplicaEffects): void {
+  #noteFacts({ facts }: { readonly facts: readonly ReplicaFact[] }): void {
     for (const fact of facts) {
       if (fact.kind === "batch" || fact.kind === "state") continue;
       this.around.world.note(`${this.name} ${fact.kind} ${fact.offset}`);
     }
   }
 
-  protected override sendOne(message: ReplicaMessage, back: (input: ReplicaInput) => void): void {
+  protected override sendOne(
+    message: Message | ReplicaMessage,
+    back: (input: Input | ReplicaInput) => void,
+  ): void {
+    if (isReplicaMessage(message)) this.#sendReplicas(message, back);
+  }
+
+  #sendReplicas(message: ReplicaMessage, back: (input: ReplicaInput) => void): void {
     const { network, catalogue, replicas } = this.around;
     switch (message.kind) {
       case "readCatalogue":
@@ -261,4 +316,10 @@ export class SimReplica extends SimObject<
       }
     }
   }
+}
+
+/** What stands on a replica answers with kinds of its own. */
+function isReplicaReply(reply: OfSomeKind): reply is ReplicaReply {
+  const { kind } = reply;
+  return kind === "append" || kind === "deleteRecords" || kind === "replicate";
 }

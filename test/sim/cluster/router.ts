@@ -7,7 +7,7 @@ import type { PartitionInfo } from "../../../src/cluster/types.ts";
 import { ErrorCode } from "../../../src/protocol/errors.ts";
 import type { ReplicaReply } from "../../../src/replication/messages.ts";
 import { EDGE } from "./network.ts";
-import type { SimReplica } from "./replica-object.ts";
+import type { ReplicaNode } from "./replica-object.ts";
 import type { ClusterSurroundings } from "./surroundings.ts";
 
 const CALL_TIMEOUT_MS = 400;
@@ -69,7 +69,7 @@ export class SimRouter {
   /** One call of one replica, given up after a while. */
   call(
     brokerId: number,
-    make: Parameters<SimReplica["ask"]>[0],
+    make: Parameters<ReplicaNode["askReplica"]>[0],
     result: (reply: ReplicaReply | null) => void,
   ): void {
     const { world, network, replicas } = this.#around;
@@ -82,7 +82,7 @@ export class SimRouter {
     network.call<ReplicaReply>(
       EDGE,
       brokerId,
-      (answer) => replicas.get(brokerId)?.ask(make, answer),
+      (answer) => replicas.get(brokerId)?.askReplica(make, answer),
       settle,
     );
     world.after(CALL_TIMEOUT_MS, () => settle(null));

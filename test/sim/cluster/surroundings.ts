@@ -9,13 +9,14 @@ export interface ClusterSurroundings extends Surroundings {
   readonly catalogue: SimCatalogue;
 }
 
+/** @param checker for a world that looks at more than the replicas */
 export function clusterSurroundings(
   world: Scheduler,
   brokers: readonly number[],
   { unclean, ...options }: Pick<Surroundings, "config" | "bug"> & { readonly unclean: boolean },
+  checker = new Checker(unclean),
 ): ClusterSurroundings {
   const network = new SimNetwork(world);
-  const checker = new Checker(unclean);
   return {
     ...options,
     world,

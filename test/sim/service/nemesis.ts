@@ -18,6 +18,7 @@ export class ServiceNemesis {
   readonly #kinds: readonly Fault[];
   #faults: readonly Fault[] = [];
   #untilMs = 0;
+  #underWay = 0;
 
   constructor(service: ServiceWorld, admin: Admin) {
     this.#service = service;
@@ -66,6 +67,11 @@ export class ServiceNemesis {
     faults.loseReplies = 0;
     d1.unreachableUntilMs = 0;
     this.#untilMs = 0;
+  }
+
+  /** Nothing that an operator began is tried any more. */
+  get isIdle(): boolean {
+    return this.#underWay === 0;
   }
 
   #next(): void {
@@ -145,10 +151,15 @@ export class ServiceNemesis {
   #try(what: string, work: Promise<unknown>): void {
     const { world } = this.#service;
     world.note(what);
-    work.then(
-      () => world.note(`${what}: done`),
-      (error: unknown) => world.note(`${what}: ${error}`),
-    );
+    this.#underWay++;
+    work
+      .then(
+        () => world.note(`${what}: done`),
+        (error: unknown) => world.note(`${what}: ${error}`),
+      )
+      .finally(() => {
+        this.#underWay--;
+      });
   }
 
   #preferred(): void {

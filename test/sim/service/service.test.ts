@@ -8,7 +8,7 @@ import {
   simulateService,
 } from "./service.ts";
 
-const SEEDS = Number(process.env.KEDGE_SERVICE_SEEDS ?? 60);
+const SEEDS = Number(process.env.KEDGE_SERVICE_SEEDS ?? 80);
 const BUG_SEEDS = 200;
 /** A machine that does much else may take its time: what must not take long is simulated time. */
 const PATIENT = { timeout: 600_000 };

@@ -4,7 +4,7 @@ import type { TopicInfo } from "../../../src/cluster/types.ts";
 import { FencedFlag } from "../../../src/objects/fenced-flag.ts";
 import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import { SimNetwork } from "../cluster/network.ts";
-import type { SimReplica } from "../cluster/replica-object.ts";
+import type { ReplicaNode } from "../cluster/replica-object.ts";
 import type { ObjectFaults } from "../object.ts";
 import { Scheduler } from "../scheduler.ts";
 import { type CacheTimes, CLUSTER, IsolateCatalogue, SimD1, SimRow } from "./catalogue.ts";
@@ -26,7 +26,7 @@ export interface Place {
   readonly replicationFactor: number;
   readonly row: SimRow;
   readonly checker: PartitionChecker;
-  readonly replicas: Map<number, SimReplica>;
+  readonly replicas: Map<number, ReplicaNode>;
   readonly surroundings: PartitionSurroundings;
 }
 

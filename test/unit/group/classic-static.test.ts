@@ -174,6 +174,29 @@ describe("in the middle of a rebalance", () => {
     expect(again.body).toMatchObject({ leader: a, members: [] });
   });
 
+  test("GRP51 who did not join a generation is no part of it, though it knows the number", () => {
+    const h = new GroupHarness();
+    const [a = "", b = ""] = stableGroup(h, ["i", "j"], {
+      rebalanceTimeoutMs: 5_000,
+      sessionTimeoutMs: 30_000,
+    });
+    h.join({ memberId: a, groupInstanceId: "i", rebalanceTimeoutMs: 5_000 });
+    h.pass(5_000);
+    const { generationId } = h.group;
+    h.sync(a, {
+      groupInstanceId: "i",
+      assignments: [{ memberId: a, assignment: owns("t", 0, 1) }],
+    });
+    expect(h.state).toBe("Stable");
+    const as = { memberId: b, groupInstanceId: "j", generationIdOrMemberEpoch: generationId };
+    expect(h.heartbeat(b, generationId, "j")).toBe(22);
+    expect(h.commitCode({ "t-1": 1 }, as)).toBe(22);
+    expect(h.sync(b, { groupInstanceId: "j" }).code).toBe(22);
+    const joined = h.join({ memberId: b, groupInstanceId: "j" });
+    expect(joined.body).toMatchObject({ errorCode: 0, generationId });
+    expect(h.heartbeat(b, generationId, "j")).toBe(0);
+  });
+
   test("GRP41 who is gone for good leaves with its session", () => {
     const h = new GroupHarness();
     const [a = ""] = stableGroup(h, ["i", "j"], { sessionTimeoutMs: 30_000 });

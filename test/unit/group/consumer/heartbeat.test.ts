@@ -115,6 +115,7 @@ describe("member epochs", () => {
   test("GRP112 GRP118 an empty heartbeat changes nothing and is told nothing; a full one is told all", () => {
     const coordinator = withTopic();
     coordinator.join("a", ["t"], { rackId: "r", serverAssignor: "range" });
+    owns(coordinator, [0, 1, 2]);
     const before = coordinator.log.length;
     expect(coordinator.beat({ memberId: "a", memberEpoch: 1 }).assignment).toBe(null);
     const full = coordinator.beat({
@@ -133,6 +134,35 @@ describe("member epochs", () => {
       rebalanceTimeoutMs: 60_000,
     });
   });
+
+  test("GRP118 a change is told until the member reads just that, though its epoch says nothing", () => {
+    const coordinator = withTopic();
+    coordinator.join("a", ["t"]);
+    for (let lost = 0; lost < 2; lost++) {
+      const again = coordinator.beat({ memberId: "a", memberEpoch: 1 });
+      expect(assignedIn(again, coordinator)).toBe("t:0,1,2");
+    }
+    expect(owns(coordinator, [0, 1]).assignment).not.toBe(null);
+    expect(owns(coordinator, [0, 1, 2]).assignment).toBe(null);
+    expect(coordinator.beat({ memberId: "a", memberEpoch: 1 }).assignment).toBe(null);
+  });
+
+  test("GRP118 a new coordinator tells each member once", () => {
+    const coordinator = withTopic();
+    coordinator.join("a", ["t"]);
+    owns(coordinator, [0, 1, 2]);
+    coordinator.reload();
+    const beat = () => coordinator.beat({ memberId: "a", memberEpoch: 1 });
+    expect(assignedIn(beat(), coordinator)).toBe("t:0,1,2");
+    expect(beat().assignment).toBe(null);
+  });
+
+  /** Member a says what it reads of t. */
+  function owns(coordinator: Coordinator, partitions: number[]) {
+    const topicId = coordinator.topics.get("t")?.topicId ?? "";
+    const topicPartitions = [{ topicId, partitions }];
+    return coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions });
+  }
 
   test("GRP119 a client that comes from elsewhere writes no record", () => {
     const coordinator = withTopic();

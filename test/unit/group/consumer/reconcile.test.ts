@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assignedIn, Coordinator } from "./harness.ts";
+import { assignedIn, Coordinator, requestOf } from "./harness.ts";
 
 describe("reconciliation", () => {
   test("GRP120 GRP121 GRP123 GRP124 a partition changes hands only once its reader said that it gave it back", () => {
@@ -51,6 +51,37 @@ describe("reconciliation", () => {
     expect(coordinator.group().stateName).toBe("Empty");
   });
 
+  test("GRP125 a join that comes again, late, takes nothing from its member", () => {
+    const coordinator = new Coordinator();
+    const { topicId } = coordinator.createTopic("t", 2);
+    const client = coordinator.client();
+    const join = (memberId: string) => ({
+      api: "consumerGroupHeartbeat" as const,
+      body: requestOf({
+        memberId,
+        memberEpoch: 0,
+        rebalanceTimeoutMs: 60_000,
+        subscribedTopicNames: ["t"],
+        topicPartitions: [],
+      }),
+    });
+    const late = { kind: "request", client, request: join("a") } as const;
+    coordinator.step({ ...late, to: 1_000 });
+    coordinator.answerQuestions();
+    const reads = [{ topicId, partitions: [0, 1] }];
+    coordinator.beat({ memberId: "a", memberEpoch: 1 });
+    coordinator.join("b", ["t"]);
+    coordinator.step({ ...late, to: 1_001 });
+    expect(coordinator.replyTo(1_001)).toMatchObject({ errorCode: 0, memberEpoch: 1 });
+    coordinator.beat({ memberId: "b", memberEpoch: 2 });
+    expect(coordinator.group().state.member("b")?.assigned.size).toBe(0);
+    // Who comes back under its member id has nothing, and says so by another request.
+    coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions: reads });
+    expect(coordinator.join("a", ["t"]).memberEpoch).toBe(2);
+    const b = coordinator.beat({ memberId: "b", memberEpoch: 2 });
+    expect(b.assignment?.topicPartitions).toHaveLength(1);
+  });
+
   test("GRP130 who changes its subscription gives the old topic back before it has the new one", () => {
     const coordinator = new Coordinator();
     const t = coordinator.createTopic("t", 1);
@@ -64,9 +95,9 @@ describe("reconciliation", () => {
     expect(changed.memberEpoch).toBe(1);
     expect(assignedIn(changed, coordinator)).toBe("");
     const reads = [{ topicId: t.topicId, partitions: [0] }];
-    expect(
-      coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions: reads }).assignment,
-    ).toBe(null);
+    const holds = coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions: reads });
+    expect(holds.memberEpoch).toBe(1);
+    expect(assignedIn(holds, coordinator)).toBe("");
     const gave = coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions: [] });
     expect(gave.memberEpoch).toBe(2);
     expect(assignedIn(gave, coordinator)).toBe("u:0");

@@ -1,12 +1,12 @@
 /** Members of a group as clients know themselves: what they were told, and what they read. */
-import type { GroupReply, GroupRequest } from "../../../../src/group/messages.ts";
+import type { GroupReply, GroupRequest, TopicImage } from "../../../../src/group/messages.ts";
 import {
   decodeConsumerAssignment,
   decodeConsumerSubscription,
   encodeConsumerAssignment,
   encodeConsumerSubscription,
 } from "../../../../src/protocol/consumer-protocol.ts";
-import type { Beat, Coordinator } from "./harness.ts";
+import type { Beat } from "./harness.ts";
 import { requestOf } from "./harness.ts";
 
 /** "topicId/partition". */
@@ -17,6 +17,22 @@ export interface Call {
   readonly apiVersion: number;
 }
 
+/** What clients of the classic protocol read of the catalogue. */
+export interface TopicBook {
+  readonly topics: ReadonlyMap<string, TopicImage>;
+  nameOf(topicId: string): string | undefined;
+}
+
+export interface ClientTimeouts {
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+}
+
+const TIMEOUTS: ClientTimeouts = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 15_000 };
+
+/** 14, 15 and 16: the coordinator could not say, and is to be asked again. */
+const NO_ANSWER: ReadonlySet<number> = new Set([14, 15, 16]);
+
 /** What a client does next, and what it makes of the answer. */
 export abstract class SimClient {
   readonly name: string;
@@ -24,15 +40,26 @@ export abstract class SimClient {
   memberId: string;
   names: readonly string[];
   readonly reads = new Set<Place>();
+  readonly timeouts: ClientTimeouts;
   alive = true;
 
-  constructor(name: string, instanceId: string | null, names: readonly string[]) {
+  constructor(
+    name: string,
+    instanceId: string | null,
+    names: readonly string[],
+    timeouts: ClientTimeouts = TIMEOUTS,
+  ) {
     this.name = name;
     this.memberId = name;
     this.instanceId = instanceId;
     this.names = names;
+    this.timeouts = timeouts;
   }
 
+  /** Generation or member epoch. */
+  abstract get era(): number;
+  /** It has all that it was told, and only heartbeats are left to send. */
+  abstract get isSettled(): boolean;
   /** Works on what it was told; true when there was something. */
   abstract work(): boolean;
   abstract next(): Call;
@@ -59,6 +86,14 @@ export class ConsumerClient extends SimClient {
   #sendsReads = true;
   #lives = 0;
 
+  get era(): number {
+    return this.epoch;
+  }
+
+  get isSettled(): boolean {
+    return this.epoch > 0 && this.#told === null && !this.#sendsAll && !this.#sendsReads;
+  }
+
   work(): boolean {
     const told = this.#told;
     if (told === null) return false;
@@ -79,7 +114,7 @@ export class ConsumerClient extends SimClient {
     const all = joins || this.#sendsAll;
     const beat: Beat = { memberId: this.memberId, memberEpoch: this.epoch };
     const full: Beat = {
-      rebalanceTimeoutMs: 15_000,
+      rebalanceTimeoutMs: this.timeouts.rebalanceTimeoutMs,
       subscribedTopicNames: this.names,
       subscribedTopicRegex: this.regex,
       serverAssignor: this.assignor,
@@ -112,7 +147,7 @@ export class ConsumerClient extends SimClient {
       }
     } else if ([25, 110, 82, 69].includes(code)) {
       this.#startOver();
-    } else if ([14, 16, 111].includes(code)) {
+    } else if (NO_ANSWER.has(code) || code === 111) {
       this.#sendsAll = true;
     } else {
       throw new Error(`${this.name}: ${JSON.stringify(reply)}`);
@@ -160,7 +195,7 @@ type Doing = "join" | "sync" | "beat";
 /** Speaks the classic protocol (ConsumerCoordinator in Java), eagerly or cooperatively. */
 export class ClassicClient extends SimClient {
   readonly cooperative: boolean;
-  readonly #coordinator: Coordinator;
+  readonly #book: TopicBook;
   generation = -1;
   #doing: Doing = "join";
   #mustRejoin = false;
@@ -173,12 +208,21 @@ export class ClassicClient extends SimClient {
     instanceId: string | null,
     names: readonly string[],
     cooperative: boolean,
-    coordinator: Coordinator,
+    book: TopicBook,
+    timeouts: ClientTimeouts = TIMEOUTS,
   ) {
-    super(name, instanceId, names);
+    super(name, instanceId, names, timeouts);
     this.memberId = "";
     this.cooperative = cooperative;
-    this.#coordinator = coordinator;
+    this.#book = book;
+  }
+
+  get era(): number {
+    return this.generation;
+  }
+
+  get isSettled(): boolean {
+    return this.#doing === "beat" && !this.#mustRejoin;
   }
 
   work(): boolean {
@@ -198,11 +242,11 @@ export class ClassicClient extends SimClient {
       return { request: { api: "syncGroup", body }, apiVersion: 5 };
     }
     this.#mustRejoin = false;
+    this.#doing = "join";
     if (!this.cooperative) this.reads.clear();
     const body = {
       ...at,
-      sessionTimeoutMs: 10_000,
-      rebalanceTimeoutMs: 15_000,
+      ...this.timeouts,
       protocolType: "consumer",
       protocols: [{ name: this.cooperative ? "cooperative" : "eager", metadata: this.#metadata() }],
       reason: null,
@@ -232,7 +276,7 @@ export class ClassicClient extends SimClient {
 
   #named(places: ReadonlySet<Place>): { topic: string; partitions: number[] }[] {
     return placesOf(places).flatMap(({ topicId, partitions }) => {
-      const topic = this.#coordinator.nameOf(topicId);
+      const topic = this.#book.nameOf(topicId);
       return topic === undefined ? [] : [{ topic, partitions }];
     });
   }
@@ -241,7 +285,8 @@ export class ClassicClient extends SimClient {
     const code = codeOf(reply);
     if (code === 0) this.#succeeded(reply);
     else if (code === 79 && reply.api === "joinGroup") this.memberId = reply.body.memberId;
-    else if (code === 27 || code === 14 || code === 16) this.#doing = "join";
+    else if (code === 27) this.#doing = "join";
+    else if (NO_ANSWER.has(code)) this.missed();
     else if (code === 22 || code === 25 || code === 82) this.#lost(code !== 22);
     else throw new Error(`${this.name}: ${JSON.stringify(reply)}`);
   }
@@ -263,7 +308,7 @@ export class ClassicClient extends SimClient {
   #take(bytes: Uint8Array): void {
     const places = new Set<Place>();
     for (const { topic, partitions } of decodeConsumerAssignment(bytes).assignedPartitions) {
-      const topicId = this.#coordinator.topics.get(topic)?.topicId;
+      const topicId = this.#book.topics.get(topic)?.topicId;
       if (topicId === undefined) continue;
       for (const partition of partitions) places.add(`${topicId}/${partition}`);
     }
@@ -298,7 +343,7 @@ export class ClassicClient extends SimClient {
         for (const partition of partitions) owners.set(`${topic}/${partition}`, memberId);
       }
     }
-    for (const { name, partitions } of this.#coordinator.topics.values()) {
+    for (const { name, partitions } of this.#book.topics.values()) {
       const candidates = readers.filter(({ topics }) => topics.includes(name));
       const share = Math.ceil(partitions / Math.max(candidates.length, 1));
       const load = ({ plan }: (typeof readers)[number]) => plan.get(name)?.length ?? 0;

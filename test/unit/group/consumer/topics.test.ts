@@ -74,8 +74,10 @@ describe("waiting for topics", () => {
 describe("topics that change", () => {
   function stable(): Coordinator {
     const coordinator = new Coordinator();
-    coordinator.createTopic("t", 2);
+    const { topicId } = coordinator.createTopic("t", 2);
     coordinator.join("a", ["t"]);
+    const topicPartitions = [{ topicId, partitions: [0, 1] }];
+    coordinator.beat({ memberId: "a", memberEpoch: 1, topicPartitions });
     return coordinator;
   }
 
