@@ -1,5 +1,6 @@
 /** `kedge configs` and what shows configs, against the running service. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runStep, stepsOf, titleOf } from "./readme-steps.ts";
 import { discard, kedge, type Service, startService } from "./service.ts";
 
 let service: Service;
@@ -110,4 +111,60 @@ describe("kedge configs prints what kafka-configs prints", () => {
       "Dynamic configs for topic refused are:\n",
     );
   });
+});
+
+describe("an operator sees", () => {
+  test("metrics of the catalogue, and of logs when they are asked for", async () => {
+    await ok("topics --create --topic seen --partitions 1");
+    const scrape = async (query: string) => (await fetch(`${service.url}/metrics${query}`)).text();
+    const plain = await scrape("");
+    expect(plain).toContain(
+      'kafka_cluster_partition_replicascount{topic="seen",partition="0"} 1\n',
+    );
+    expect(plain).toMatch(
+      /kafka_network_requestmetrics_requests_total\{isolate="\w+",request="CreateTopics"\} \d+\n/,
+    );
+    expect(plain).not.toContain("kafka_log_log_size{");
+    expect(await scrape("?topic=seen")).toContain(
+      'kafka_log_log_logendoffset{topic="seen",partition="0"} 0\n',
+    );
+  });
+
+  test("that nothing is wrong, or what is and what to do", async () => {
+    const doctor = async (...args: string[]) => kedge(service, ["doctor", ...args]);
+    const well = await doctor("--gateway", service.kafka);
+    expect([well.code, well.stdout]).toEqual([0, expect.stringContaining("Nothing is wrong.\n")]);
+    expect(well.stdout).toContain(`ok       gateway: ${service.kafka} speaks Kafka\n`);
+    await ok("brokers --fence 2");
+    const ill = await doctor("--json");
+    await ok("brokers --unfence 2");
+    expect(ill.code).toBe(1);
+    const { healthy, findings } = JSON.parse(ill.stdout);
+    expect(healthy).toBe(false);
+    expect(findings.find(({ check }: { check: string }) => check === "brokers")).toEqual({
+      ...{ check: "brokers", status: "problem", found: "fenced: 2 (weur)" },
+      advice: expect.stringContaining("`kedge brokers --unfence 2`"),
+    });
+    const gone = await kedge({ url: "http://127.0.0.1:1" }, ["doctor"]);
+    expect([gone.code, gone.stdout]).toEqual([1, expect.stringContaining("npm start")]);
+  });
+});
+
+describe("README's section on operations", () => {
+  let own: Service;
+
+  beforeAll(async () => {
+    own = await startService();
+    await kedge(own, ["topics", "--create", "--topic", "orders", "--partitions", "3"]);
+  });
+
+  afterAll(() => discard(own));
+
+  const steps = stepsOf("Operations");
+
+  test("has commands", () => {
+    expect(steps.length).toBeGreaterThan(5);
+  });
+
+  for (const step of steps) test(titleOf(step), () => runStep(step, own));
 });
