@@ -10,6 +10,7 @@ import {
   type TopicInfo,
 } from "../cluster/types.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
+import { AclOperation } from "./access.ts";
 import {
   type ConfigTarget,
   configTarget,
@@ -82,7 +83,13 @@ async function alter(
   alteration: Alteration,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const target = await configTarget(ctx, cluster, resourceType, resourceName);
+    const target = await configTarget(
+      ctx,
+      cluster,
+      resourceType,
+      resourceName,
+      AclOperation.ALTER_CONFIGS,
+    );
     const own = ownConfigs(cluster, target);
     const next = alteration(own, target);
     throwIfWrong(target, own, next, sharedSources(ctx, cluster));

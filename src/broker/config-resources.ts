@@ -12,6 +12,7 @@ import {
   type TopicInfo,
 } from "../cluster/types.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
+import { throwUnlessCluster, throwUnlessTopic } from "./access.ts";
 import type { RequestContext } from "./context.ts";
 
 /** ConfigResource.Type */
@@ -29,16 +30,22 @@ export type ConfigTarget =
   | { readonly kind: "broker"; readonly brokerId: number };
 
 /**
- * Whose configs a request means. Throws KafkaError: 3 and 17 for a topic, 42 for a broker that is not
- * there and for what has no configs here.
+ * Whose configs a request means, if the caller may do this with them. Throws KafkaError: 29 for a topic
+ * and 31 for a broker that is not the caller's, 3 and 17 for a topic, 42 for a broker that is not there
+ * and for what has no configs here.
  */
 export async function configTarget(
   ctx: RequestContext,
   cluster: ClusterInfo,
   type: number,
   name: string,
+  operation: number,
 ): Promise<ConfigTarget> {
-  if (type === ResourceType.TOPIC) return { kind: "topic", topic: await topicNamed(ctx, name) };
+  if (type === ResourceType.TOPIC) {
+    throwUnlessTopic(ctx, operation, name);
+    return { kind: "topic", topic: await topicNamed(ctx, name) };
+  }
+  throwUnlessCluster(ctx, operation);
   if (type === ResourceType.BROKER) return { kind: "broker", brokerId: brokerNamed(cluster, name) };
   const text = `Resources of type ${TYPE_NAMES.get(type) ?? type} have no configs in Kedge: topics (2) and brokers (4) do.`;
   throw new KafkaError(ErrorCode.INVALID_REQUEST, text);

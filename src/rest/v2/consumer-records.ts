@@ -29,6 +29,7 @@ import {
   NO_INSTANCE,
   readOptionalInput,
   subscriptionOf,
+  throwUnlessReadable,
 } from "./consumer-common.ts";
 import type { PollRequest } from "./consumer-schemas.ts";
 import * as schemas from "./consumer-schemas.ts";
@@ -110,6 +111,7 @@ consumerRecordRoutes.on(
     metadataType(c.req.header("accept") ?? null);
     const { ctx, port, group, name } = instanceOf(c);
     const input = (await readOptionalInput(c, schemas.pollRequest)) ?? {};
+    throwUnlessReadable(c, input.topics ?? []);
     const page = await readInstance(ctx, port, pollRead(input, group, name));
     const { plan, positions, committed, sequence } = page;
     const rest = {

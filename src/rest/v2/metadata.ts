@@ -1,5 +1,6 @@
 /** REST v2: the root, brokers, topics and partitions (http-dialects.md 1.1). */
 import * as z from "zod";
+import { AclOperation } from "../../broker/access.ts";
 import { call } from "../../broker/dispatch.ts";
 import { effectiveTopicConfigs } from "../../cluster/topic-configs.ts";
 import { metadataApi } from "../../protocol/api/03-metadata.ts";
@@ -9,7 +10,7 @@ import { json } from "../respond.ts";
 import type { ResponseDoc, RestContext } from "../routes.ts";
 import { param, RouteGroup } from "../routes.ts";
 import type { PartitionView, TopicView } from "../topics.ts";
-import { describeTopic, describeTopics } from "../topics.ts";
+import { describeTopic, describeTopics, findTopic } from "../topics.ts";
 import { partitionNumber } from "../validate.ts";
 import { partitionNotFound } from "./errors.ts";
 import * as schemas from "./schemas.ts";
@@ -73,9 +74,8 @@ metadataRoutes.on(
   async (c) => {
     const { kafka } = c.env;
     const topic = await describeTopic(kafka, param(c, "topic_name"));
-    const known = await kafka.ports.catalogue.topics(kafka.clusterId, [topic.name]);
-    const own = known.get(topic.name)?.configs ?? {};
-    const configs = effectiveTopicConfigs(own).map(({ name, value }) => [name, value]);
+    const known = await findTopic(kafka, topic.name, AclOperation.DESCRIBE_CONFIGS);
+    const configs = effectiveTopicConfigs(known.configs).map(({ name, value }) => [name, value]);
     return answer(c, {
       name: topic.name,
       configs: Object.fromEntries(configs),

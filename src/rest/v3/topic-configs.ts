@@ -1,4 +1,5 @@
 /** REST v3: the configs of a topic, to read. */
+import { AclOperation } from "../../broker/access.ts";
 import { effectiveTopicConfigs } from "../../cluster/topic-configs.ts";
 import { RestError } from "../rest-error.ts";
 import type { RestContext } from "../routes.ts";
@@ -13,7 +14,7 @@ export const topicConfigRoutes = new RouteGroup("REST v3: topic configs");
 const CONFIGS = "/clusters/{cluster_id}/topics/{topic_name}/configs";
 
 async function configsOf(c: RestContext, resources: Resources) {
-  const topic = await findTopic(c.env.kafka, param(c, "topic_name"));
+  const topic = await findTopic(c.env.kafka, param(c, "topic_name"), AclOperation.DESCRIBE_CONFIGS);
   return effectiveTopicConfigs(topic.configs).map(({ name, value, isSet }) =>
     resources.topicConfig(topic.name, name, value, isSet),
   );
