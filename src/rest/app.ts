@@ -14,6 +14,8 @@ import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
+import { aclRoutes } from "./v3/acls.ts";
+import { apiKeyRoutes } from "./v3/api-keys.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
 import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
 import { v3Error } from "./v3/errors.ts";
@@ -39,6 +41,8 @@ const V3_GROUPS = [
   reassignmentRoutes,
   partitionRoutes,
   consumerGroupRoutes,
+  aclRoutes,
+  apiKeyRoutes,
 ];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];
