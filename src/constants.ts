@@ -139,6 +139,33 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 /** A reader waits this long for another request's query before it sends its own. */
 export const METADATA_JOIN_MS_MAX = 1_000;
 
+/** API keys and SCRAM credentials that a router keeps in memory. */
+export const CREDENTIALS_CACHE_MAX = 10_000;
+/** ACLs that a cluster may have: a router keeps all of them. */
+export const ACLS_PER_CLUSTER_MAX = 10_000;
+/** ACLs that one CreateAcls may bring, and filters that one DeleteAcls may. */
+export const ACLS_PER_REQUEST_MAX = 1_000;
+/** Users that one request for SCRAM credentials may name (each change is a statement to D1). */
+export const SCRAM_USERS_PER_REQUEST_MAX = 400;
+/** Characters of a user's or a key's name, and of a password: what is longer is nobody's. */
+export const CREDENTIAL_CHARS_MAX = 512;
+/** SCRAM's rounds: Kafka's bounds (ScramMechanism, ScramControlManager), and what the tools send. */
+export const SCRAM_ITERATIONS_MIN = 4_096;
+export const SCRAM_ITERATIONS_MAX = 16_384;
+/** Passwords that an isolate found right, so that not every HTTP request costs the rounds again. */
+export const PASSWORDS_REMEMBERED_MAX = 1_000;
+export const PASSWORD_REMEMBERED_MS = 60_000;
+/** A connection's token; it is renewed at half of it, so an idle connection must end before. */
+export const SESSION_TOKEN_MS = 60 * 60 * 1000;
+/** From SaslHandshake to the end of the exchange. */
+export const SASL_EXCHANGE_MS = 60_000;
+/** A request on a connection that has yet to authenticate: sasl.server.max.receive.size, Kafka's default. */
+export const UNAUTHENTICATED_REQUEST_BYTES_MAX = 512 * 1024;
+/** One SASL token of a client: names, passwords and nonces are short. */
+export const SASL_TOKEN_BYTES_MAX = 16 * 1024;
+/** SCRAM's first message: it travels in a header until the second one. */
+export const SCRAM_FIRST_BYTES_MAX = 2_048;
+
 /** While a consumer group has members, its topics are read again after this long (Kafka's is told). */
 export const GROUP_TOPICS_REFRESH_MS = 10_000;
 /** A heartbeat waits this long for the topics that it newly asks for. */

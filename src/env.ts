@@ -1,5 +1,6 @@
 /** The bindings and variables of the deployment, parsed once into what the rest reads. */
 import type { BrokerConfig } from "./broker/context.ts";
+import { isPrincipal } from "./cluster/acl.ts";
 import { staticConfigProblem } from "./cluster/broker-configs.ts";
 import { brokerConfigValue, NO_SOURCES } from "./cluster/config-sources.ts";
 import type { ConfigMap } from "./cluster/types.ts";
@@ -17,8 +18,12 @@ export interface Env {
   readonly GROUP_COORDINATOR: DurableObjectNamespace<GroupCoordinator>;
   /** The cluster that this deployment serves; its row is in the catalogue. */
   readonly KEDGE_CLUSTER_ID: string;
-  /** Secret. Without it the deployment refuses everything but health. */
+  /** Secret: the super user's. Without it the deployment refuses everything but health. */
   readonly KEDGE_API_KEY?: string;
+  /** Secret that connections' tokens are signed with, beside KEDGE_API_KEY. */
+  readonly KEDGE_TOKEN_SECRET?: string;
+  /** Addresses of gateways, comma-separated, whose word on their clients' addresses ACLs go by. */
+  readonly KEDGE_TRUSTED_GATEWAYS?: string;
   /** "loopback": no key is asked for. Only `npm start` and `npm run dev` set it. */
   readonly KEDGE_OPEN?: string;
   /** Origins that browsers may call from, comma-separated; "*" for all. */
@@ -55,7 +60,20 @@ export function parseBrokerConfig(text: string): BrokerConfig {
     offsetsTopicPartitions: Number(value("offsets.topic.num.partitions")),
     offsetsTopicReplicationFactor: Number(value("offsets.topic.replication.factor")),
     group: groupConfig(value),
+    superUsers: superUsers(value("super.users")),
+    allowEveryoneIfNoAclFound: value("allow.everyone.if.no.acl.found").toLowerCase() === "true",
+    connectionsMaxReauthMs: Number(value("connections.max.reauth.ms")),
   };
+}
+
+/** By semicolons, for a name may have a comma. */
+function superUsers(list: string): string[] {
+  const users = list.split(";").flatMap((user) => user.trim() || []);
+  const wrong = users.find((user) => !isPrincipal(user));
+  if (users.length > 0 && wrong === undefined) return users;
+  throw new Error(
+    `KEDGE_BROKER_CONFIG has super.users=${list}: name one or more principals by semicolons, such as User:admin`,
+  );
 }
 
 function groupConfig(value: (name: string) => string): GroupConfig {

@@ -11,6 +11,7 @@ import {
 } from "../cluster/types.ts";
 import { ConfigOperation } from "../protocol/config-codes.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
+import { AclOperation } from "./access.ts";
 import {
   type ConfigTarget,
   configTarget,
@@ -80,7 +81,13 @@ async function alter(
   alteration: Alteration,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const target = await configTarget(ctx, cluster, resourceType, resourceName);
+    const target = await configTarget(
+      ctx,
+      cluster,
+      resourceType,
+      resourceName,
+      AclOperation.ALTER_CONFIGS,
+    );
     const own = ownConfigs(cluster, target);
     const next = alteration(own, target);
     throwIfWrong(target, own, next, sharedSources(ctx, cluster));

@@ -13,6 +13,7 @@ import {
 } from "../cluster/types.ts";
 import { ConfigResourceType } from "../protocol/config-codes.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
+import { throwUnlessCluster, throwUnlessTopic } from "./access.ts";
 import type { RequestContext } from "./context.ts";
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
@@ -27,8 +28,9 @@ export type ConfigTarget =
   | { readonly kind: "broker"; readonly brokerId: number };
 
 /**
- * Whose configs a request means. Throws KafkaError: 3 and 17 for a topic, 42 for a broker that is not
- * there and for what has no configs here.
+ * Whose configs a request means, if the caller may do this with them. Throws KafkaError: 29 for a topic
+ * and 31 for a broker that is not the caller's, 3 and 17 for a topic, 42 for a broker that is not there
+ * and for what has no configs here.
  *
  * @param topics what `topicsNamed` found; null reads the topic
  */
@@ -37,11 +39,14 @@ export async function configTarget(
   cluster: ClusterInfo,
   type: number,
   name: string,
+  operation: number,
   topics: ReadonlyMap<string, TopicInfo> | null = null,
 ): Promise<ConfigTarget> {
   if (type === ConfigResourceType.TOPIC) {
+    throwUnlessTopic(ctx, operation, name);
     return { kind: "topic", topic: await topicNamed(ctx, name, topics) };
   }
+  throwUnlessCluster(ctx, operation);
   if (type === ConfigResourceType.BROKER) {
     return { kind: "broker", brokerId: brokerNamed(cluster, name) };
   }

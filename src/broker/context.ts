@@ -3,12 +3,14 @@
  * ports. Nothing here lives longer than one request, so a handler keeps no state of its own.
  */
 
+import type { Rights } from "../cluster/acl-index.ts";
 import type { Point } from "../cluster/nearest.ts";
 import type { ConfigMap } from "../cluster/types.ts";
 import type { GroupConfig } from "../group/config.ts";
 import type { Lease } from "./fetch-budget.ts";
 import type { Ports } from "./ports.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
+import type { SaslExchange } from "./sasl-exchange.ts";
 
 /** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
 export interface BrokerConfig {
@@ -25,6 +27,12 @@ export interface BrokerConfig {
   /** offsets.topic.replication.factor: as many as there are live brokers, at most. */
   readonly offsetsTopicReplicationFactor: number;
   readonly group: GroupConfig;
+  /** super.users: they may do everything; the first of them is who holds KEDGE_API_KEY. */
+  readonly superUsers: readonly string[];
+  /** allow.everyone.if.no.acl.found. */
+  readonly allowEveryoneIfNoAclFound: boolean;
+  /** connections.max.reauth.ms: 0 is never. */
+  readonly connectionsMaxReauthMs: number;
 }
 
 export interface BrokerAddress {
@@ -34,7 +42,12 @@ export interface BrokerAddress {
 
 export interface RequestContext {
   readonly clusterId: string;
+  /** Kafka's form, "User:alice"; "" while nobody knows who it is (a connection before SASL). */
   readonly principal: string;
+  /** What the principal may do. */
+  readonly rights: Rights;
+  /** Of the connection that a frame came by, when it authenticates by SASL. */
+  readonly sasl?: SaslExchange;
   /** As the client named itself in the request header; null when it did not. */
   readonly clientId: string | null;
   /** The client's address as far as the router knows it, as DescribeGroups shows it: "/192.0.2.1". */

@@ -13,6 +13,7 @@ import { logEntry } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { ConnectionError } from "./handler.ts";
 import { handlerByKey } from "./handlers.ts";
+import type { SaslExchange } from "./sasl-exchange.ts";
 
 const API_VERSIONS_KEY = 18;
 const SIZE_PREFIX_BYTES = 4;
@@ -49,9 +50,37 @@ export async function dispatchFrame(
   }
   const request = decodeBody(api, header, bytes);
   const { clientId, apiVersion } = header;
+  if (base.sasl?.required === true && !BEFORE_SASL.has(header.apiKey)) {
+    return refuseBeforeSasl(handler, header, request, base.sasl, prefixed);
+  }
   const ctx = { ...base, clientId, apiVersion, byFrame: true };
   const response = await run(handler, ctx, header.correlationId, request);
   return response === null ? null : reframe(response, prefixed);
+}
+
+/** SaslHandshake, ApiVersions, SaslAuthenticate. */
+const BEFORE_SASL: ReadonlySet<number> = new Set([17, API_VERSIONS_KEY, 36]);
+
+/** 34 where the API has a place for it, and the end of the connection (SaslServerAuthenticator). */
+function refuseBeforeSasl(
+  handler: Handler,
+  { apiVersion, correlationId }: RequestHeader,
+  request: unknown,
+  sasl: SaslExchange,
+  prefixed: boolean,
+): Uint8Array {
+  sasl.close();
+  const text = `Unexpected Kafka request of type ${handler.api.name} before SASL authentication.`;
+  const error = new KafkaError(ErrorCode.ILLEGAL_SASL_STATE, text);
+  let response: unknown;
+  try {
+    response = handler.failure?.(error, request);
+  } catch (thrown) {
+    // An API that has no place for this error (DescribeTopicPartitions of all topics).
+    if (thrown !== error) throw thrown;
+  }
+  if (response === undefined) throw new ConnectionError(text);
+  return reframe(encodeResponseFrame(handler.api, apiVersion, correlationId, response), prefixed);
 }
 
 export interface CallOptions {

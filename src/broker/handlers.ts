@@ -13,15 +13,20 @@ import { leaveGroupHandler } from "./handle/13-leave-group.ts";
 import { syncGroupHandler } from "./handle/14-sync-group.ts";
 import { describeGroupsHandler } from "./handle/15-describe-groups.ts";
 import { listGroupsHandler } from "./handle/16-list-groups.ts";
+import { saslHandshakeHandler } from "./handle/17-sasl-handshake.ts";
 import { apiVersionsHandler } from "./handle/18-api-versions.ts";
 import { createTopicsHandler } from "./handle/19-create-topics.ts";
 import { deleteTopicsHandler } from "./handle/20-delete-topics.ts";
 import { deleteRecordsHandler } from "./handle/21-delete-records.ts";
 import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./handle/23-offset-for-leader-epoch.ts";
+import { describeAclsHandler } from "./handle/29-describe-acls.ts";
+import { createAclsHandler } from "./handle/30-create-acls.ts";
+import { deleteAclsHandler } from "./handle/31-delete-acls.ts";
 import { describeConfigsHandler } from "./handle/32-describe-configs.ts";
 import { alterConfigsHandler } from "./handle/33-alter-configs.ts";
 import { describeLogDirsHandler } from "./handle/35-describe-log-dirs.ts";
+import { saslAuthenticateHandler } from "./handle/36-sasl-authenticate.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handle/42-delete-groups.ts";
 import { electLeadersHandler } from "./handle/43-elect-leaders.ts";
@@ -29,6 +34,8 @@ import { incrementalAlterConfigsHandler } from "./handle/44-incremental-alter-co
 import { alterPartitionReassignmentsHandler } from "./handle/45-alter-partition-reassignments.ts";
 import { listPartitionReassignmentsHandler } from "./handle/46-list-partition-reassignments.ts";
 import { offsetDeleteHandler } from "./handle/47-offset-delete.ts";
+import { describeUserScramCredentialsHandler } from "./handle/50-describe-user-scram-credentials.ts";
+import { alterUserScramCredentialsHandler } from "./handle/51-alter-user-scram-credentials.ts";
 import { describeClusterHandler } from "./handle/60-describe-cluster.ts";
 import { describeProducersHandler } from "./handle/61-describe-producers.ts";
 import { consumerGroupHeartbeatHandler } from "./handle/68-consumer-group-heartbeat.ts";
@@ -51,15 +58,20 @@ export const handlers: readonly Handler[] = [
   syncGroupHandler,
   describeGroupsHandler,
   listGroupsHandler,
+  saslHandshakeHandler,
   apiVersionsHandler(() => handlers),
   createTopicsHandler,
   deleteTopicsHandler,
   deleteRecordsHandler,
   initProducerIdHandler,
   offsetForLeaderEpochHandler,
+  describeAclsHandler,
+  createAclsHandler,
+  deleteAclsHandler,
   describeConfigsHandler,
   alterConfigsHandler,
   describeLogDirsHandler,
+  saslAuthenticateHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
   electLeadersHandler,
@@ -67,6 +79,8 @@ export const handlers: readonly Handler[] = [
   alterPartitionReassignmentsHandler,
   listPartitionReassignmentsHandler,
   offsetDeleteHandler,
+  describeUserScramCredentialsHandler,
+  alterUserScramCredentialsHandler,
   describeClusterHandler,
   describeProducersHandler,
   consumerGroupHeartbeatHandler,

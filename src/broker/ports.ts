@@ -2,6 +2,9 @@
  * What the handlers need of the world. The Worker wires these to D1 and to Durable Objects; the
  * simulator to its own catalogue and to machines under a seeded scheduler.
  */
+
+import type { AclBinding, AclFilter } from "../cluster/acl.ts";
+import type { ApiKey, ScramCredential, ScramName } from "../cluster/credentials.ts";
 import type {
   ClusterInfo,
   ConfigMap,
@@ -306,8 +309,37 @@ export interface GroupsPort {
   at(address: PartitionAddress): GroupPort;
 }
 
+/**
+ * ACLs and credentials. Reads may be a few seconds old unless `fresh` is asked for, but never older
+ * than this isolate's own writes. Throws as CataloguePort does.
+ */
+export interface SecurityPort {
+  /** The same array as long as nothing is known to have changed. */
+  acls(clusterId: string, opts?: { fresh?: boolean }): Promise<readonly AclBinding[]>;
+  /** All or none; one that is there already stays. */
+  createAcls(clusterId: string, bindings: readonly AclBinding[]): Promise<void>;
+  /** Those that matched each filter, and are gone now; one that several matched is in each answer. */
+  deleteAcls(clusterId: string, filters: readonly AclFilter[]): Promise<AclBinding[][]>;
+  apiKey(clusterId: string, keyId: string): Promise<ApiKey | null>;
+  /** By key id. */
+  apiKeys(clusterId: string): Promise<ApiKey[]>;
+  createApiKey(clusterId: string, key: ApiKey): Promise<void>;
+  /** False when there is none. */
+  deleteApiKey(clusterId: string, keyId: string): Promise<boolean>;
+  scramCredential(clusterId: string, name: ScramName): Promise<ScramCredential | null>;
+  /** Of these users, null of all; by user and mechanism. As the primary knows them now. */
+  scramCredentials(clusterId: string, users: readonly string[] | null): Promise<ScramCredential[]>;
+  /** All together; what is set takes the place of what was there. */
+  alterScramCredentials(
+    clusterId: string,
+    set: readonly ScramCredential[],
+    deleted: readonly ScramName[],
+  ): Promise<void>;
+}
+
 export interface Ports {
   readonly catalogue: CataloguePort;
   readonly partitions: PartitionsPort;
   readonly groups: GroupsPort;
+  readonly security: SecurityPort;
 }

@@ -38,7 +38,7 @@ import {
 import { allocateProducerIds } from "./producer-ids.ts";
 import { ReadThrough } from "./read-through.ts";
 import { Database } from "./session.ts";
-import type { After } from "./single-flight.ts";
+import { type After, setTimer } from "./single-flight.ts";
 import type { ListedTopic, TopicKey } from "./topics.ts";
 import {
   compareTopicConfigsAndSet,
@@ -61,11 +61,6 @@ const KEYS_PER_QUERY = 1_000;
 interface ReadOptions {
   readonly fresh?: boolean;
 }
-
-const setTimer: After = (ms, callback) => {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
-};
 
 export class D1Catalogue implements CataloguePort {
   readonly #db: Database;

@@ -11,6 +11,11 @@ type Query<V> = (keys: readonly string[]) => Promise<Found<V>>;
 /** Calls back after `ms` unless the function that it returns is called before. */
 export type After = (ms: number, callback: () => void) => () => void;
 
+export const setTimer: After = (ms, callback) => {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+};
+
 export class SingleFlight<V> {
   readonly #patienceMs: number;
   readonly #after: After;

@@ -273,6 +273,31 @@ const GROUP_CONFIGS: readonly BrokerConfigDef[] = [
   ),
 ];
 
+const SECURITY_CONFIGS: readonly BrokerConfigDef[] = [
+  fixed(
+    flag(
+      "allow.everyone.if.no.acl.found",
+      false,
+      "What no ACL concerns is everybody's who is authenticated.",
+    ),
+  ),
+  fixed(
+    long(
+      "connections.max.reauth.ms",
+      0,
+      0,
+      "A connection has to authenticate again after so long; 0: never.",
+    ),
+  ),
+  fixed(
+    text(
+      "super.users",
+      "User:admin",
+      "Principals that may do everything, by semicolons; the first is who holds KEDGE_API_KEY.",
+    ),
+  ),
+];
+
 const CLUSTER_CONFIGS: readonly BrokerConfigDef[] = [
   fixed(
     flag("auto.create.topics.enable", true, "Creates a topic that a client asks the metadata of."),
@@ -322,6 +347,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDef[] = [
   ...LOG_CONFIGS,
   ...GROUP_CONFIGS,
   ...CLUSTER_CONFIGS,
+  ...SECURITY_CONFIGS,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 const BY_NAME: ReadonlyMap<string, BrokerConfigDef> = new Map(

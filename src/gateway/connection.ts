@@ -1,7 +1,7 @@
 /** One Kafka client: its frames go upstream one at a time, so that the answers keep their order. */
 import type { Socket } from "node:net";
 import { type Frame, FrameError, FrameSplitter } from "./frame-splitter.ts";
-import type { Upstream } from "./upstream.ts";
+import { SESSION_HEADER, type Upstream } from "./upstream.ts";
 
 export interface ConnectionOptions {
   readonly upstream: Upstream;
@@ -10,6 +10,7 @@ export interface ConnectionOptions {
   readonly brokerId: number;
   /** What this client shall find in Metadata: `1=host:port,2=host:port`. */
   readonly advertised: string;
+  /** Everybody who connects is the holder of this key; null: each connection authenticates by SASL. */
   readonly apiKey: string | null;
   readonly log: (line: string) => void;
 }
@@ -24,6 +25,14 @@ const IDLE_MS = 10 * 60 * 1000;
  */
 const DRAIN_MS = 5_000;
 
+/**
+ * The Worker decides who a connection is, and nobody but the connection can keep that between two
+ * frames: whatever token the Worker gives back goes along with the next one, unread.
+ */
+const NEW_SESSION = "new";
+/** In place of a token: this answer is the last one. */
+const CLOSE_SESSION = "close";
+
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
@@ -33,6 +42,7 @@ export class Connection {
   readonly #abort = new AbortController();
   readonly #queue: Frame[] = [];
   #queuedBytes = 0;
+  #session: string | null;
   #busy = false;
   #ended = false;
   #drainTimer: NodeJS.Timeout | null = null;
@@ -44,6 +54,7 @@ export class Connection {
     this.#socket = socket;
     this.#options = options;
     this.#peer = hostAndPort(socket.remoteAddress, socket.remotePort);
+    this.#session = options.apiKey === null ? NEW_SESSION : null;
     this.#splitter = new FrameSplitter(options.frameBytesMax);
     this.#headers = [
       "content-type",
@@ -138,11 +149,18 @@ export class Connection {
       },
     };
     try {
-      const reply = await upstream.send(frame, this.#headers, sink, this.#abort.signal);
+      const reply = await upstream.send(frame, this.#requestHeaders(), sink, this.#abort.signal);
+      const last = reply.session === CLOSE_SESSION;
+      if (reply.session !== null && !last) this.#session = reply.session;
       // Kafka answers acks=0 with nothing at all.
       if (reply.status === 204) return true;
       if (reply.status !== 200) {
         this.#fail(`upstream answered ${reply.status}${reply.reason ? `: ${reply.reason}` : ""}`);
+        return false;
+      }
+      if (last) {
+        this.#log("the service ended it (authentication)");
+        this.#socket.end();
         return false;
       }
       if (announced !== -1 && announced !== written) {
@@ -155,6 +173,12 @@ export class Connection {
       return false;
     }
     return this.#flushed();
+  }
+
+  #requestHeaders(): readonly string[] {
+    return this.#session === null
+      ? this.#headers
+      : [...this.#headers, SESSION_HEADER, this.#session];
   }
 
   /** The next request waits until the client has taken this answer. */
@@ -199,9 +223,13 @@ export class Connection {
     this.#abort.abort(new Error("client left"));
   }
 
+  #log(reason: string): void {
+    this.#options.log(`closing ${this.#peer}: ${reason}`);
+  }
+
   #fail(reason: string): void {
     if (this.#socket.destroyed) return;
-    this.#options.log(`closing ${this.#peer}: ${reason}`);
+    this.#log(reason);
     this.#socket.destroy();
   }
 }

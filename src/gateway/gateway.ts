@@ -1,6 +1,6 @@
 /**
  * A Kafka listener in front of a Kedge Worker: TCP on one side, `POST /kafka` on the other. It knows
- * of Kafka what a frame is and nothing else, and keeps no state but its connections.
+ * of Kafka what a frame is and nothing else, and keeps no state but its connections and no secret.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { REQUEST_BYTES_MAX } from "../constants.ts";
@@ -24,6 +24,7 @@ export interface GatewayOptions {
    * ports; null: the host on which they came, and the port listened on.
    */
   readonly advertised: readonly string[] | null;
+  /** Everybody who connects is the holder of this key; null: each connection authenticates by SASL. */
   readonly apiKey: string | null;
   /** The largest request frame; Kafka's socket.request.max.bytes when left out. */
   readonly frameBytesMax?: number;

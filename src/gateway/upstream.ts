@@ -15,7 +15,12 @@ export interface UpstreamReply {
   readonly contentLength: number | null;
   /** What the Worker said, cut to a line for the log, when the status is not 200. */
   readonly reason: string;
+  /** What the Worker gave for the connection's next frame; null: nothing new. */
+  readonly session: string | null;
 }
+
+/** See connection.ts. */
+export const SESSION_HEADER = "x-kedge-session";
 
 export interface UpstreamOptions {
   /** The Worker's URL; `/kafka` is added to its path. */
@@ -124,6 +129,7 @@ function exchange(
     let status = 0;
     let contentLength: number | null = null;
     let reason = "";
+    let session: string | null = null;
     const onAbort = (): void => {
       controller?.abort(abortError(signal));
     };
@@ -144,6 +150,8 @@ function exchange(
         onResponseStart(_controller, code, responseHeaders) {
           status = code;
           const length = responseHeaders["content-length"];
+          const given = responseHeaders[SESSION_HEADER];
+          session = typeof given === "string" ? given : null;
           contentLength = typeof length === "string" ? Number(length) : null;
         },
         onResponseData(current, chunk) {
@@ -156,7 +164,7 @@ function exchange(
         onResponseEnd() {
           settle();
           const line = reason.replaceAll(/\s+/g, " ").trim().slice(0, REASON_BYTES_MAX);
-          resolve({ status, contentLength, reason: line });
+          resolve({ status, contentLength, reason: line, session });
         },
         onResponseError(_controller, error) {
           settle();

@@ -1,6 +1,8 @@
 /** What an object needs to call the broker's handlers in its own name. */
 import type { RequestContextBase } from "../broker/context.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
+import { createSecurity } from "../catalogue/security.ts";
+import { EVERY_RIGHT } from "../cluster/acl-index.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createGroupsPort } from "./groups-port.ts";
 import { createPartitionsPort } from "./partitions-port.ts";
@@ -13,6 +15,8 @@ export function brokerContext(
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal: "User:consumer-instance",
+    // The routes asked what the caller may do before they called this object.
+    rights: EVERY_RIGHT,
     brokerId: null,
     // Nobody dials what this object is told.
     advertised: () => ({ host: "", port: 0 }),
@@ -24,6 +28,7 @@ export function brokerContext(
       catalogue,
       partitions: createPartitionsPort(env, catalogue),
       groups: createGroupsPort(env, catalogue),
+      security: createSecurity(env.CATALOGUE),
     },
     waitUntil,
   };

@@ -15,6 +15,8 @@ import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
+import { aclRoutes } from "./v3/acls.ts";
+import { apiKeyRoutes } from "./v3/api-keys.ts";
 import { brokerConfigRoutes } from "./v3/broker-configs.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
 import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
@@ -44,6 +46,8 @@ const V3_GROUPS = [
   reassignmentRoutes,
   partitionRoutes,
   consumerGroupRoutes,
+  aclRoutes,
+  apiKeyRoutes,
 ];
 /** Self-hosted and Confluent Cloud's. */
 const V3_PREFIXES = ["/v3", "/kafka/v3"];

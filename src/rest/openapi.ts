@@ -87,11 +87,15 @@ export function openApiDocument(mounts: readonly Mount[], serverUrl: string): Js
     paths: { ...OTHER_PATHS, ...paths },
     components: {
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "KEDGE_API_KEY" },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description: "<key id>.<secret>, or KEDGE_API_KEY",
+        },
         basic: {
           type: "http",
           scheme: "basic",
-          description: "Any user, KEDGE_API_KEY as password",
+          description: "A key's id and secret, or a SCRAM user's name and password",
         },
       },
       schemas: { Error: schemaOf(errorReport, "output") },

@@ -1,4 +1,5 @@
 /** What the REST routes need to know of a topic. */
+import { AclOperation, throwUnlessTopic } from "../broker/access.ts";
 import type { RequestContextBase } from "../broker/context.ts";
 import { call } from "../broker/dispatch.ts";
 import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
@@ -6,12 +7,17 @@ import { metadataApi } from "../protocol/api/03-metadata.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import type { PartitionChoices } from "../protocol/partitioner.ts";
 
-/** Throws KafkaError 3 when there is none. `fresh` asks the catalogue's primary. */
+/**
+ * For a caller who may do this with it: 29 otherwise, be it there or not. Throws KafkaError 3 when there
+ * is none. `fresh` asks the catalogue's primary.
+ */
 export async function findTopic(
   ctx: RequestContextBase,
   name: string,
+  operation: number,
   opts: { fresh?: boolean } = {},
 ): Promise<TopicInfo> {
+  throwUnlessTopic(ctx, operation, name);
   const found = (await ctx.ports.catalogue.topics(ctx.clusterId, [name], opts)).get(name);
   if (found === undefined) throw unknownTopic(name);
   return found;
@@ -21,9 +27,10 @@ export async function findTopic(
  * The topic to produce to. One that does not exist is made when the cluster makes topics on demand
  * (auto.create.topics.enable), as for any Kafka producer: the Metadata handler decides.
  *
- * Throws KafkaError 3, or what stood in the way of making it (17 for a bad name).
+ * Throws KafkaError 29, 3, or what stood in the way of making it (17 for a bad name).
  */
 export async function findOrCreateTopic(ctx: RequestContextBase, name: string): Promise<TopicInfo> {
+  throwUnlessTopic(ctx, AclOperation.WRITE, name);
   const found = (await ctx.ports.catalogue.topics(ctx.clusterId, [name])).get(name);
   if (found !== undefined) return found;
   if (!ctx.config.autoCreateTopicsEnable) throw unknownTopic(name);
@@ -37,7 +44,7 @@ export async function findOrCreateTopic(ctx: RequestContextBase, name: string): 
   if (!made && code !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
     throw new KafkaError(code, `topic "${name}" does not exist and cannot be created`);
   }
-  return findTopic(ctx, name, { fresh: true });
+  return findTopic(ctx, name, AclOperation.WRITE, { fresh: true });
 }
 
 /** As much of a partition as the metadata routes show. */

@@ -62,3 +62,21 @@ export function clientHostOf(request: Request): string {
   const address = headers.get("x-kedge-client") ?? headers.get("cf-connecting-ip") ?? "";
   return ADDRESS.test(address) ? `/${address}` : "";
 }
+
+/**
+ * The client's address as ACLs go by it. The platform says where a request comes from; what a gateway
+ * says of its clients counts when the request comes from one of the addresses in `trusted` (by commas),
+ * or when there is no platform to ask: on a machine of one's own.
+ */
+export function aclHostOf(request: Request, trusted: string): string {
+  const { headers } = request;
+  const peer = headers.get("cf-connecting-ip");
+  const said = headers.get("x-kedge-client");
+  const isGateway = peer === null || trustedAddresses(trusted).has(peer);
+  const address = (isGateway ? said : null) ?? peer ?? "";
+  return ADDRESS.test(address) ? address.replace(/^::ffff:/, "") : "";
+}
+
+const trustedAddresses = remembered(
+  (list) => new Set(list.split(",").map((address) => address.trim())),
+);

@@ -3,12 +3,15 @@ import type { RequestContextBase } from "../broker/context.ts";
 import { FetchBudget } from "../broker/fetch-budget.ts";
 import { RequestMetrics } from "../broker/request-metrics.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
+import { createSecurity } from "../catalogue/security.ts";
 import { type Geography, readerAt } from "../cluster/nearest.ts";
 import { FETCH_ANSWER_LAPSE_MS, FETCH_ANSWERS_BYTES_MAX } from "../constants.ts";
 import { brokerConfig, type Env } from "../env.ts";
 import { createGroupsPort } from "../objects/groups-port.ts";
 import { createPartitionsPort } from "../objects/partitions-port.ts";
 import { addressedBroker, advertisedBy, clientHostOf } from "./advertised.ts";
+import { adminKeyOf, type Caller } from "./auth.ts";
+import type { Deployment } from "./credentials.ts";
 
 /** Random words drawn at a time: a call into the runtime costs more than the numbers. */
 const RANDOM_WORDS = 512;
@@ -22,12 +25,14 @@ export function contextFor(
   env: Env,
   request: Request,
   execution: Pick<ExecutionContext, "waitUntil">,
-  principal: string,
+  { principal, rights, sasl }: Caller,
 ): RequestContextBase {
   const catalogue = createCatalogue(env.CATALOGUE);
   return {
     clusterId: env.KEDGE_CLUSTER_ID,
     principal,
+    rights,
+    ...(sasl === null ? {} : { sasl }),
     clientHost: clientHostOf(request),
     brokerId: addressedBroker(request),
     reader: readerAt(geographyOf(request)),
@@ -42,9 +47,21 @@ export function contextFor(
       catalogue,
       partitions: createPartitionsPort(env, catalogue),
       groups: createGroupsPort(env, catalogue),
+      security: createSecurity(env.CATALOGUE),
     },
     waitUntil: (promise) => execution.waitUntil(promise),
     signal: request.signal,
+  };
+}
+
+/** What the gate goes by. */
+export function deploymentOf(env: Env): Deployment {
+  return {
+    clusterId: env.KEDGE_CLUSTER_ID,
+    security: createSecurity(env.CATALOGUE),
+    config: brokerConfig(env),
+    adminKey: adminKeyOf(env),
+    now: Date.now,
   };
 }
 

@@ -10,7 +10,7 @@ import { createRestApp } from "../rest/app.ts";
 import type { InstancesPort } from "../rest/instances/types.ts";
 import { errorResponse } from "../rest/respond.ts";
 import { RestError } from "../rest/rest-error.ts";
-import type { AuthVars } from "./auth.ts";
+import type { AuthVars, Caller } from "./auth.ts";
 import { authenticate } from "./auth.ts";
 import {
   addCorsHeaders,
@@ -19,6 +19,7 @@ import {
   isPreflight,
   preflightResponse,
 } from "./cors.ts";
+import type { Deployment } from "./credentials.ts";
 import { handleKafka, textResponse } from "./kafka.ts";
 import { pathOf, remembered } from "./url.ts";
 import { whenSent } from "./when-sent.ts";
@@ -30,12 +31,12 @@ export interface FrontDoorVars extends AuthVars {
 
 export type Execution = Pick<ExecutionContext, "waitUntil" | "passThroughOnException">;
 
-/** The context of one request, for the principal that the gate let in. */
+/** The context of one request, for the caller that the gate let in. */
 export type ContextFactory<E> = (
   env: E,
   request: Request,
   execution: Execution,
-  principal: string,
+  caller: Caller,
 ) => RequestContextBase;
 
 export interface FrontDoor<E> {
@@ -45,6 +46,7 @@ export interface FrontDoor<E> {
 export function createFrontDoor<E extends FrontDoorVars>(
   contextOf: ContextFactory<E>,
   instancesOf: (env: E) => InstancesPort,
+  deploymentOf: (env: E) => Deployment,
 ): FrontDoor<E> {
   const rest = createRestApp((message, error, kafka) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -57,11 +59,11 @@ export function createFrontDoor<E extends FrontDoorVars>(
     const path = pathOf(request.url);
     if (path === "/healthz") return textResponse(200, "ok\n");
     const isKafka = path === "/kafka";
-    const verdict = authenticate(env, request);
+    const verdict = await authenticate(env, deploymentOf(env), request, isKafka);
     if (!verdict.ok) return refusal(verdict.status, verdict.reason, isKafka);
-    const kafka = contextOf(env, request, execution, verdict.principal);
+    const kafka = contextOf(env, request, execution, verdict.caller);
     return holding(kafka, async () => {
-      if (isKafka) return handleKafka(kafka, request);
+      if (isKafka) return handleKafka(kafka, request, verdict.caller.sasl);
       const partitioner = partitionerOf(env.KEDGE_PARTITIONER ?? "");
       return rest.fetch(request, { kafka, partitioner, instances: instancesOf(env) });
     });

@@ -38,7 +38,7 @@ describe("kedge serve", () => {
     const service = await start();
     expect(await (await fetch(`${service.url}/healthz`)).text()).toBe("ok\n");
     expect((await kedge(service, ["topics", "--list"])).code).toBe(0);
-    expect(service.output()).toContain("open to this machine only");
+    expect(service.output()).toContain("open: everybody on this machine is super user");
     expect(await service.stop("SIGTERM")).toBe(0);
     expect(await answers(service.url)).toBe(false);
   });

@@ -6,10 +6,12 @@ import type {
   PartitionPort,
   PartitionsPort,
 } from "../../src/broker/ports.ts";
+import { EVERY_RIGHT } from "../../src/cluster/acl-index.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
 import { GROUP_CONFIG_DEFAULT } from "../../src/group/config.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { MemoryCatalogue } from "./memory-catalogue.ts";
+import { MemorySecurity } from "./memory-security.ts";
 import { ScriptedGroups } from "./scripted-groups.ts";
 
 /** Writes down what is opened and destroyed; nothing can be produced to it or read from it. */
@@ -72,6 +74,9 @@ export const BROKER_CONFIG: BrokerConfig = {
   offsetsTopicPartitions: 50,
   offsetsTopicReplicationFactor: 3,
   group: GROUP_CONFIG_DEFAULT,
+  superUsers: ["User:admin"],
+  allowEveryoneIfNoAclFound: false,
+  connectionsMaxReauthMs: 0,
 };
 
 export interface BrokerUnderTest {
@@ -95,6 +100,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const catalogue = new MemoryCatalogue();
   const partitions = new PartitionsDiary();
   const groups = new ScriptedGroups();
+  const security = new MemorySecurity();
   const logs: LogEntry[] = [];
   const pending: Promise<unknown>[] = [];
   const prng = new Prng(1);
@@ -102,6 +108,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
   const ctx: RequestContextBase = {
     clusterId: options.clusterId ?? "kedge",
     principal: "User:ANONYMOUS",
+    rights: EVERY_RIGHT,
     brokerId: null,
     advertised: () => ({ host: "kafka.example", port: 9092 }),
     now: () => nowMs,
@@ -111,7 +118,7 @@ export function brokerUnderTest(options: BrokerTestOptions = {}): BrokerUnderTes
       nowMs += ms;
     },
     config: { ...BROKER_CONFIG, ...options.config },
-    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups },
+    ports: { catalogue: options.wrap?.(catalogue) ?? catalogue, partitions, groups, security },
     waitUntil: (promise) => {
       pending.push(promise);
     },

@@ -1,9 +1,11 @@
 /** The whole HTTP side in this process: the front door and the handlers over memory. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
 import type { RequestMetrics } from "../../src/broker/request-metrics.ts";
+import { EVERY_RIGHT } from "../../src/cluster/acl-index.ts";
 import type { Point } from "../../src/cluster/nearest.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { addressedBroker } from "../../src/router/advertised.ts";
+import { adminKeyOf, type Caller } from "../../src/router/auth.ts";
 import type { FrontDoorVars } from "../../src/router/front-door.ts";
 import { createFrontDoor } from "../../src/router/front-door.ts";
 import { BROKER_CONFIG } from "./broker-context.ts";
@@ -11,6 +13,7 @@ import { MemoryCatalogue } from "./memory-catalogue.ts";
 import { MemoryGroups } from "./memory-groups.ts";
 import { MemoryInstances } from "./memory-instances.ts";
 import { MemoryPartitions } from "./memory-partitions.ts";
+import { MemorySecurity } from "./memory-security.ts";
 
 export interface RestWorldOptions {
   readonly vars?: FrontDoorVars;
@@ -38,6 +41,7 @@ export class RestWorld {
   nowMs = 1_700_000_000_000;
   /** What the handlers saw of the last request. */
   principal = "";
+  readonly security = new MemorySecurity();
   readonly #vars: FrontDoorVars;
   readonly #config: BrokerConfig;
   readonly groups: MemoryGroups;
@@ -47,8 +51,15 @@ export class RestWorld {
   readonly #background: Promise<unknown>[] = [];
   readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
   readonly #door = createFrontDoor<FrontDoorVars>(
-    (_env, request, execution, principal) => this.#contextOf(request, execution, principal),
+    (_env, request, execution, caller) => this.#contextOf(request, execution, caller),
     () => this.instances,
+    (vars) => ({
+      clusterId: "kedge",
+      security: this.security,
+      config: this.#config,
+      adminKey: adminKeyOf(vars),
+      now: () => this.nowMs,
+    }),
   );
 
   constructor(options: RestWorldOptions = {}) {
@@ -63,12 +74,13 @@ export class RestWorld {
   #contextOf(
     request: Request,
     execution: Pick<ExecutionContext, "waitUntil">,
-    principal: string,
+    { principal, rights, sasl }: Caller,
   ): RequestContextBase {
     this.principal = principal;
     const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
     const brokerId = addressedBroker(request);
-    return { ...this.context(principal), brokerId, waitUntil, signal: request.signal };
+    const of = { rights, brokerId, waitUntil, signal: request.signal };
+    return { ...this.context(principal), ...of, ...(sasl === null ? {} : { sasl }) };
   }
 
   /** What handlers are given when nobody's request is behind a call. */
@@ -76,6 +88,7 @@ export class RestWorld {
     return {
       clusterId: "kedge",
       principal,
+      rights: EVERY_RIGHT,
       brokerId: null,
       reader: this.#reader,
       ...this.#counting,
@@ -88,7 +101,10 @@ export class RestWorld {
         this.nowMs += ms;
       },
       config: this.#config,
-      ports: { catalogue: this.catalogue, partitions: this.partitions, groups: this.groups },
+      ports: {
+        ...{ catalogue: this.catalogue, partitions: this.partitions },
+        ...{ groups: this.groups, security: this.security },
+      },
       waitUntil: (promise) => {
         this.#background.push(promise);
       },

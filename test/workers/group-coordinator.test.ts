@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { RequestContextBase } from "../../src/broker/context.ts";
 import { call } from "../../src/broker/dispatch.ts";
 import { fenceBroker, unfenceBroker } from "../../src/broker/fencing.ts";
+import { EVERY_RIGHT } from "../../src/cluster/acl-index.ts";
 import { CONSUMER_OFFSETS_ID, coordinatorPartition } from "../../src/cluster/internal-topics.ts";
 import { REPLICATE_QUIET_MS } from "../../src/constants.ts";
 import type { GroupCoordinator } from "../../src/objects/group-coordinator.ts";
@@ -31,7 +32,8 @@ const PARTITIONS = 50;
 function contextOf(): RequestContextBase {
   const request = new Request("http://localhost/kafka");
   const pending: Promise<unknown>[] = [];
-  return contextFor(workerEnv, request, { waitUntil: (p) => void pending.push(p) }, "User:test");
+  const caller = { principal: "User:test", rights: EVERY_RIGHT, sasl: null };
+  return contextFor(workerEnv, request, { waitUntil: (p) => void pending.push(p) }, caller);
 }
 
 beforeAll(async () => {

@@ -4,7 +4,7 @@
  *
  * Each partition is answered for itself: a refused batch does not touch the others. Batches are
  * checked here (log/validator.ts), so that the partition's object only orders and stores.
- * acks=0 gets no response; an error closes the connection, as in Kafka.
+ * Needs WRITE on the topic (29). acks=0 gets no response; an error closes the connection, as in Kafka.
  *
  * 7: zstd. 8: per-record errors and messages. 13: topics by id only.
  *
@@ -17,6 +17,7 @@ import type { ProduceRequest, ProduceResponseInput } from "../../protocol/api/00
 import { produceApi } from "../../protocol/api/00-produce.ts";
 import { ErrorCode, errorName } from "../../protocol/errors.ts";
 import { batchIsTransactional, batchProducerId } from "../../protocol/record-batch.ts";
+import { AclOperation, isTopicRefused } from "../access.ts";
 import { codeForProducer } from "../client-codes.ts";
 import { clusterOf } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
@@ -75,6 +76,9 @@ async function produceTo(
   if (acks !== -1 && acks !== 0 && acks !== 1) {
     const text = `acks is ${acks}: it must be all (-1), 1 or 0`;
     return failed(index, ErrorCode.INVALID_REQUIRED_ACKS, text);
+  }
+  if (isTopicRefused(ctx, AclOperation.WRITE, ref, topic, byId)) {
+    return failed(index, ErrorCode.TOPIC_AUTHORIZATION_FAILED, null);
   }
   const leader = leaderOf(ctx, topic, index, byId);
   if (topic === undefined) return failed(index, unknownTopic(byId), null);

@@ -6,6 +6,8 @@
  * min_bytes are there, max_wait_ms is over, or any partition has an error. The wait is parked here,
  * in the Worker, and not in the partition's object.
  *
+ * Needs READ on each topic (29).
+ *
  * What all fetches of an isolate hold is bounded (FETCH_ANSWERS_BYTES_MAX): one that does not fit
  * waits, max_wait_ms at most, and answers with less or with nothing.
  *
@@ -18,13 +20,14 @@
 import type { FetchRequest, FetchResponseInput } from "../../protocol/api/01-fetch.ts";
 import { fetchApi } from "../../protocol/api/01-fetch.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { AclOperation, leaderFor } from "../access.ts";
 import { codeForConsumer } from "../client-codes.ts";
 import type { RequestContext } from "../context.ts";
 import { newSlot, type Slot } from "../fetch-slot.ts";
 import { Fetching } from "../fetching.ts";
 import { defineHandler } from "../handler.ts";
 import { replicaSelector } from "../near-replica.ts";
-import { leaderOf, lookUpTopics } from "../topics.ts";
+import { lookUpTopics } from "../topics.ts";
 
 const NO_REPLICA = -1;
 
@@ -49,7 +52,7 @@ export const fetchHandler = defineHandler(
       const ref = { name: topic, topicId };
       const found = topicOf(ref);
       const slots = partitions.map((partition) => {
-        const leader = leaderOf(ctx, found, partition.partition, byId);
+        const leader = leaderFor(ctx, AclOperation.READ, ref, found, partition.partition, byId);
         const near = typeof leader === "number" ? null : select(leader);
         return newSlot(ref, partition, leader, near);
       });

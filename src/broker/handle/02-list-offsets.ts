@@ -2,19 +2,20 @@
  * ListOffsets (key 2), versions 1 to 11.
  *
  * Latest is the high watermark (the last stable offset for read_committed), not the log's end.
- * A time that no record reaches answers offset -1 without an error.
+ * A time that no record reaches answers offset -1 without an error. Needs DESCRIBE on each topic (29).
  *
  * 4: leader epochs. 7: -3, the record with the largest timestamp. 8: -4. 9: -5. 11: -6: without
  * tiered storage the last two answer -1. A special below its version is error 35.
  */
 import { listOffsetsApi } from "../../protocol/api/02-list-offsets.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { AclOperation, leaderFor } from "../access.ts";
 import { codeForConsumer } from "../client-codes.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
 import type { ListOffsetRequest, ListOffsetResult } from "../ports.ts";
-import { type Leader, leaderOf, lookUpTopics, type TopicRef } from "../topics.ts";
+import { type Leader, lookUpTopics, type TopicRef } from "../topics.ts";
 
 /** Versions before 10 do not say how long they wait. */
 const LIST_TIMEOUT_MS = 10_000;
@@ -42,7 +43,7 @@ export const listOffsetsHandler = defineHandler(
         const topic = topicOf(ref);
         const answers = partitions.map(async (wanted) => {
           const { partitionIndex, currentLeaderEpoch, timestamp } = wanted;
-          const leader = leaderOf(ctx, topic, partitionIndex);
+          const leader = leaderFor(ctx, AclOperation.DESCRIBE, ref, topic, partitionIndex);
           const ask = { timestamp, currentLeaderEpoch, readCommitted };
           const answer = await listOne(ctx, ref, partitionIndex, leader, ask);
           const errorCode = codeForConsumer(ctx, answer.errorCode);

@@ -6,6 +6,9 @@
  * has is created when the client and auto.create.topics.enable allow it; Kafka answers 3 first and
  * creates meanwhile, here the topic is in the same reply.
  *
+ * Topics without DESCRIBE are left out of "all", and 29 when they are named; so is one that would have
+ * to be created without CREATE on it or on the cluster.
+ *
  * Errors of a topic: 3 unknown, 17 bad name, 42 no name (10, 11) or an id before 12, 100 unknown id,
  * and what CreateTopics would answer when creation fails. A partition whose leader is gone: 5.
  *
@@ -22,10 +25,11 @@ import { ZERO_UUID } from "../../lib/uuid.ts";
 import type { MetadataRequest, MetadataResponseInput } from "../../protocol/api/03-metadata.ts";
 import { metadataApi } from "../../protocol/api/03-metadata.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, mayCluster, mayTopic } from "../access.ts";
 import {
-  CLUSTER_OPERATIONS,
+  clusterOperations,
   OPERATIONS_NOT_GIVEN,
-  TOPIC_OPERATIONS,
+  topicOperations,
 } from "../authorized-operations.ts";
 import { clusterOf, partitionDescriber } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
@@ -52,9 +56,7 @@ export const metadataHandler = defineHandler(metadataApi, [0, 13], async (ctx, r
     clusterId: cluster.clusterId,
     controllerId: cluster.controllerId,
     topics: answers,
-    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
-      ? CLUSTER_OPERATIONS
-      : OPERATIONS_NOT_GIVEN,
+    clusterAuthorizedOperations: clusterOperations(ctx, request.includeClusterAuthorizedOperations),
     errorCode: ErrorCode.NONE,
   };
 });
@@ -64,11 +66,11 @@ async function topicAnswers(
   cluster: ClusterInfo,
   request: MetadataRequest,
 ): Promise<TopicAnswer[]> {
-  const answer = answerer(cluster, request.includeTopicAuthorizedOperations);
+  const answer = answerer(ctx, cluster, request.includeTopicAuthorizedOperations);
   const { topics } = request;
   if (topics === null || (ctx.apiVersion === 0 && topics.length === 0)) {
     const all = await ctx.ports.catalogue.topics(ctx.clusterId, null);
-    return Array.from(all.values(), answer);
+    return [...all.values()].filter(({ name }) => mayDescribe(ctx, name)).map(answer);
   }
   if (!isWellFormed(ctx, topics)) {
     return topics.map(({ name, topicId }) => failed(name, topicId, ErrorCode.INVALID_REQUEST));
@@ -102,7 +104,9 @@ async function answersById(
   const found = await ctx.ports.catalogue.topicsById(ctx.clusterId, ids);
   return ids.map((id) => {
     const topic = found.get(id);
-    return topic === undefined ? failed(null, id, ErrorCode.UNKNOWN_TOPIC_ID) : answer(topic);
+    if (topic === undefined) return failed(null, id, ErrorCode.UNKNOWN_TOPIC_ID);
+    if (!mayDescribe(ctx, topic.name)) return failed(null, id, REFUSED);
+    return answer(topic);
   });
 }
 
@@ -113,18 +117,32 @@ async function answersByName(
   mayCreate: boolean,
   answer: (topic: TopicInfo) => TopicAnswer,
 ): Promise<TopicAnswer[]> {
-  if (names.length === 0) return [];
-  const found = await ctx.ports.catalogue.topics(ctx.clusterId, names);
-  const missing = names.filter((name) => !found.has(name) && isOrdinary(name));
-  const creatable = mayCreate && ctx.config.autoCreateTopicsEnable ? missing : [];
+  const shown = names.filter((name) => mayDescribe(ctx, name));
+  const found = await ctx.ports.catalogue.topics(ctx.clusterId, shown);
+  const missing = shown.filter((name) => !found.has(name) && isOrdinary(name));
+  const wanted = mayCreate && ctx.config.autoCreateTopicsEnable ? missing : [];
+  const creatable = wanted.filter((name) => mayCreateTopic(ctx, name));
+  const refused = new Set(names.filter((name) => !mayDescribe(ctx, name)));
+  for (const name of wanted) if (!creatable.includes(name)) refused.add(name);
   const some = creatable.slice(0, creatableAtOnce(ctx));
   const created = some.length === 0 ? null : await create(ctx, cluster, some);
   return names.map((name) => {
+    if (refused.has(name)) return failed(name, ZERO_UUID, REFUSED);
     const topic = found.get(name) ?? created?.get(name);
     if (topic === undefined) return failed(name, ZERO_UUID, unknownCode(name));
     if (topic instanceof KafkaError) return failed(name, ZERO_UUID, topic.code);
     return answer(topic);
   });
+}
+
+const REFUSED = ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+
+function mayDescribe(ctx: RequestContext, name: string): boolean {
+  return mayTopic(ctx, AclOperation.DESCRIBE, name);
+}
+
+function mayCreateTopic(ctx: RequestContext, name: string): boolean {
+  return mayCluster(ctx, AclOperation.CREATE) || mayTopic(ctx, AclOperation.CREATE, name);
 }
 
 /** The rest is unknown for now; a client asks again for what is unknown. */
@@ -182,7 +200,11 @@ function failed(name: string | null, topicId: string, errorCode: number): TopicA
   return { errorCode, name, topicId, partitions: [] };
 }
 
-function answerer(cluster: ClusterInfo, withOperations: boolean): (t: TopicInfo) => TopicAnswer {
+function answerer(
+  ctx: RequestContext,
+  cluster: ClusterInfo,
+  withOperations: boolean,
+): (t: TopicInfo) => TopicAnswer {
   const describe = partitionDescriber(cluster);
   return ({ name, topicId, internal, partitions }) => ({
     errorCode: ErrorCode.NONE,
@@ -190,6 +212,6 @@ function answerer(cluster: ClusterInfo, withOperations: boolean): (t: TopicInfo)
     topicId,
     isInternal: internal,
     partitions: partitions.map(describe),
-    topicAuthorizedOperations: withOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_GIVEN,
+    topicAuthorizedOperations: withOperations ? topicOperations(ctx, name) : OPERATIONS_NOT_GIVEN,
   });
 }

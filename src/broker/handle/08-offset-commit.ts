@@ -5,6 +5,8 @@
  * that is not there), 12 OFFSET_METADATA_TOO_LARGE, and what the group says of its member: 22, 25, 27,
  * 82, 110, 113. What concerns the whole request is said of every partition.
  *
+ * Needs READ on the group (30, of every partition) and on each topic (29).
+ *
  * 2-4: the retention time is not looked at (KIP-211). 6: leader epochs. 7: static members. 9: member
  * epochs (KIP-848). 10: topics by id.
  */
@@ -17,11 +19,11 @@ import type {
 } from "../../protocol/api/08-offset-commit.ts";
 import { offsetCommitApi } from "../../protocol/api/08-offset-commit.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, isTopicRefused, throwUnlessGroup } from "../access.ts";
 import type { RequestContext } from "../context.ts";
 import { askCoordinator } from "../coordinator-call.ts";
 import { FIRST_OFFSETS_BY_ID, groupErrorCode, hasPartition, lookUpLately } from "../groups.ts";
 import { defineHandler } from "../handler.ts";
-import type { TopicLookup } from "../topics.ts";
 import { unknownTopic } from "../topics.ts";
 
 type AskedTopic = OffsetCommitRequest["topics"][number];
@@ -31,6 +33,7 @@ export const offsetCommitHandler = defineHandler(
   [2, 10],
   async (ctx, request) => {
     const { topics } = request;
+    throwUnlessGroup(ctx, AclOperation.READ, request.groupId);
     const count = topics.reduce((sum, { partitions }) => sum + partitions.length, 0);
     if (count > OFFSETS_PER_REQUEST_MAX) throw new KafkaError(ErrorCode.INVALID_REQUEST);
     const byId = ctx.apiVersion >= FIRST_OFFSETS_BY_ID;
@@ -39,9 +42,15 @@ export const offsetCommitHandler = defineHandler(
         asked.partitions.some((p) => !hasPartition(of(asked), p.partitionIndex)),
       ),
     );
-    const verdicts = await commit(ctx, request, topicOf);
+    const refused = new Set(
+      topics.filter((asked) => isTopicRefused(ctx, AclOperation.READ, asked, topicOf(asked), byId)),
+    );
+    const verdicts = await commit(ctx, request, (asked) =>
+      refused.has(asked) ? undefined : topicOf(asked),
+    );
     return {
       topics: topics.map((asked) => {
+        if (refused.has(asked)) return answered(asked, () => ErrorCode.TOPIC_AUTHORIZATION_FAILED);
         const topic = topicOf(asked);
         const unknown = topic === undefined ? unknownTopic(byId) : undefined;
         return answered(asked, (partition) => unknown ?? verdicts(topic, partition));
@@ -59,7 +68,7 @@ export const offsetCommitHandler = defineHandler(
 async function commit(
   ctx: RequestContext,
   request: OffsetCommitRequest,
-  topicOf: TopicLookup,
+  topicOf: (asked: AskedTopic) => TopicInfo | undefined,
 ): Promise<(topic: TopicInfo | undefined, partition: number) => number> {
   const known = request.topics.flatMap((asked) => {
     const topic = topicOf(asked);

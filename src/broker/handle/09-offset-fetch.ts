@@ -5,6 +5,8 @@
  * Null topics (2+) are all that the group has. requireStable (7) has nothing to wait for: there are
  * no transactions.
  *
+ * Needs DESCRIBE on each group (30) and topic (29 of its partitions; left out of "all").
+ *
  * Errors of a group: 24, 25 and 113 (KIP-848), 14, 15, 16; in 1 they are said of every partition, in
  * 2-7 of the whole. 100 UNKNOWN_TOPIC_ID of a partition (10).
  *
@@ -19,6 +21,7 @@ import type {
 } from "../../protocol/api/09-offset-fetch.ts";
 import { offsetFetchApi } from "../../protocol/api/09-offset-fetch.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, mayGroup, mayTopic } from "../access.ts";
 import type { RequestContext } from "../context.ts";
 import { askCoordinator } from "../coordinator-call.ts";
 import {
@@ -145,8 +148,27 @@ async function named(ctx: RequestContext, { topics }: FetchedOffsets): Promise<A
   });
 }
 
-function ask(ctx: RequestContext, fetch: FetchOffsets): Promise<FetchedOffsets | number> {
-  const { groupId, memberId, memberEpoch, topics } = fetch;
+/** What the caller may know of it (KafkaApis.fetchOffsetsForGroup). */
+async function ask(ctx: RequestContext, fetch: FetchOffsets): Promise<FetchedOffsets | number> {
+  const { groupId, memberId, memberEpoch } = fetch;
+  if (!mayGroup(ctx, AclOperation.DESCRIBE, groupId)) {
+    return ErrorCode.GROUP_AUTHORIZATION_FAILED;
+  }
+  const isShown = ({ name }: { readonly name: string }): boolean =>
+    mayTopic(ctx, AclOperation.DESCRIBE, name);
+  const topics = fetch.topics?.filter(isShown) ?? null;
   const body = { groupId, memberId, memberEpoch, topics };
-  return askCoordinator<"offsetFetch">(ctx, groupId, { api: "offsetFetch", body });
+  const fetched = await askCoordinator<"offsetFetch">(ctx, groupId, { api: "offsetFetch", body });
+  if (typeof fetched === "number" || fetched.errorCode !== ErrorCode.NONE) return fetched;
+  const refused = (fetch.topics ?? []).filter((topic) => !isShown(topic));
+  return {
+    ...fetched,
+    topics: [...fetched.topics.filter(isShown), ...refused.map(refusedTopic)],
+  };
+}
+
+function refusedTopic(topic: NonNullable<FetchOffsets["topics"]>[number]) {
+  const { name, partitionIndexes } = topic;
+  const errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  return { name, partitions: partitionIndexes.map((index) => noOffset(index, errorCode)) };
 }

@@ -2,6 +2,8 @@
  * FindCoordinator, key 10, versions 0-6. The broker that coordinates a group: the leader of the
  * group's partition of __consumer_offsets, which is created when it is first asked for.
  *
+ * Needs DESCRIBE on the group (30).
+ *
  * 15 COORDINATOR_NOT_AVAILABLE while that partition has no leader. 42 for a key type that Kafka does
  * not know, and for share groups (2). Every broker answers for every group, whoever was dialled.
  *
@@ -16,6 +18,7 @@ import { GROUPS_PER_REQUEST_MAX } from "../../constants.ts";
 import type { FindCoordinatorRequest } from "../../protocol/api/10-find-coordinator.ts";
 import { findCoordinatorApi } from "../../protocol/api/10-find-coordinator.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, mayGroup } from "../access.ts";
 import { clusterOf } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
 import { groupErrorCode } from "../groups.ts";
@@ -45,12 +48,18 @@ export const findCoordinatorHandler = defineHandler(
       const text = `At most ${GROUPS_PER_REQUEST_MAX} coordinators are asked for at once; there were ${keys.length} keys.`;
       throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
     }
+    const asked = batched ? keys : [request.key];
+    const shown = new Set(asked.filter((key) => mayGroup(ctx, AclOperation.DESCRIBE, key)));
+    if (shown.size === 0) {
+      const none = { ...REFUSED, coordinators: keys.map((key) => ({ key, ...REFUSED })) };
+      if (asked.length > 0) return none;
+    }
     const topic = await offsetsTopic(ctx);
     const cluster = await clusterOf(ctx);
-    if (!batched) return coordinatorOf(ctx, cluster, topic, request.key);
-    return {
-      coordinators: keys.map((key) => ({ key, ...coordinatorOf(ctx, cluster, topic, key) })),
-    };
+    const answer = (key: string): Coordinator =>
+      shown.has(key) ? coordinatorOf(ctx, cluster, topic, key) : REFUSED;
+    if (!batched) return answer(request.key);
+    return { coordinators: keys.map((key) => ({ key, ...answer(key) })) };
   },
   {
     failure: (error, request) => ({
@@ -62,6 +71,8 @@ export const findCoordinatorHandler = defineHandler(
     }),
   },
 );
+
+const REFUSED = failed(ErrorCode.GROUP_AUTHORIZATION_FAILED, null);
 
 function throwIfNotGroups(keyType: FindCoordinatorRequest["keyType"]): void {
   if (keyType === GROUP) return;

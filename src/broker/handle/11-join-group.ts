@@ -11,6 +11,7 @@ import { GROUP_MEMBER_METADATA_BYTES_MAX } from "../../constants.ts";
 import type { JoinGroupRequest } from "../../protocol/api/11-join-group.ts";
 import { joinGroupApi } from "../../protocol/api/11-join-group.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessGroup } from "../access.ts";
 import { askCoordinator } from "../coordinator-call.ts";
 import { groupErrorCode } from "../groups.ts";
 import { defineHandler } from "../handler.ts";
@@ -21,6 +22,7 @@ export const joinGroupHandler = defineHandler(
   joinGroupApi,
   [0, 9],
   async (ctx, request) => {
+    throwUnlessGroup(ctx, AclOperation.READ, request.groupId);
     throwIfTooLarge(request);
     const answer = await askCoordinator<"joinGroup">(ctx, request.groupId, {
       api: "joinGroup",

@@ -1,6 +1,6 @@
 /**
  * SyncGroup, key 14, versions 0-5. The group leader's assignment goes out to the members, who wait
- * for it.
+ * for it. Needs READ on the group (30).
  *
  * 23 INCONSISTENT_GROUP_PROTOCOL from version 5 on when protocol type or name are missing (KIP-559).
  * 42 when the assignments together are larger than 16 MiB.
@@ -12,6 +12,7 @@ import { EMPTY_BYTES } from "../../lib/bytes.ts";
 import type { SyncGroupRequest } from "../../protocol/api/14-sync-group.ts";
 import { syncGroupApi } from "../../protocol/api/14-sync-group.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessGroup } from "../access.ts";
 import { askCoordinator } from "../coordinator-call.ts";
 import { groupErrorCode } from "../groups.ts";
 import { defineHandler } from "../handler.ts";
@@ -22,6 +23,7 @@ export const syncGroupHandler = defineHandler(
   syncGroupApi,
   [0, 5],
   async (ctx, request) => {
+    throwUnlessGroup(ctx, AclOperation.READ, request.groupId);
     const { protocolType, protocolName } = request;
     if (ctx.apiVersion >= FIRST_NAMED_VERSION && (protocolType === null || protocolName === null)) {
       return failed(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);

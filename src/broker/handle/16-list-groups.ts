@@ -1,7 +1,8 @@
 /**
  * ListGroups, key 16, versions 0-5. The groups that a broker coordinates: those of the partitions of
  * __consumer_offsets that it leads, since clients ask every broker and put the answers together.
- * Over HTTP all brokers share one address, and the answer has all groups.
+ * Over HTTP all brokers share one address, and the answer has all groups. Those that the caller may not
+ * DESCRIBE are left out.
  *
  * 14, 15 or 16 when a coordinator cannot say; the groups of the others are in the answer then.
  *
@@ -10,6 +11,7 @@
 import type { ListGroupsResponseInput } from "../../protocol/api/16-list-groups.ts";
 import { listGroupsApi } from "../../protocol/api/16-list-groups.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { AclOperation, mayCluster, mayGroup } from "../access.ts";
 import { askPartition, inWaves } from "../coordinator-call.ts";
 import { groupErrorCode } from "../groups.ts";
 import { defineHandler } from "../handler.ts";
@@ -37,7 +39,10 @@ export const listGroupsHandler = defineHandler(
       else if (answer.errorCode !== ErrorCode.NONE) errorCode = answer.errorCode;
       else groups.push(...answer.groups);
     });
-    return { errorCode, groups };
+    // Who may describe the cluster may know all of them (KafkaApis.handleListGroupsRequest).
+    if (mayCluster(ctx, AclOperation.DESCRIBE)) return { errorCode, groups };
+    const shown = groups.filter(({ groupId }) => mayGroup(ctx, AclOperation.DESCRIBE, groupId));
+    return { errorCode, groups: shown };
   },
   { failure: (error) => ({ errorCode: groupErrorCode(error), groups: [] }) },
 );

@@ -3,7 +3,7 @@
  * are the offsets that groups committed for it; its objects are emptied after it, and a note in the
  * catalogue remembers them until they are.
  *
- * Errors of a topic: 3 unknown name, 100 unknown id, 42 a name or id given twice, both, or neither, or
+ * Errors of a topic: 29 without DELETE on it, 3 unknown name, 100 unknown id, 42 a name or id given twice, both, or neither, or
  * an internal topic.
  *
  * 1-5: topicNames. 5: error messages. 6: topics, each by name or by id.
@@ -16,6 +16,7 @@ import { ZERO_UUID } from "../../lib/uuid.ts";
 import type { DeleteTopicsRequest } from "../../protocol/api/20-delete-topics.ts";
 import { deleteTopicsApi } from "../../protocol/api/20-delete-topics.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, mayTopic } from "../access.ts";
 import type { RequestContext } from "../context.ts";
 import { inBackground } from "../context.ts";
 import { forgetOffsets } from "../forget-offsets.ts";
@@ -46,6 +47,8 @@ export const deleteTopicsHandler = defineHandler(
     const taken = new Set<string>();
     const deletions = sound.map(async (target) => {
       const topic = found(target);
+      const problem = refusal(ctx, target, topic);
+      if (problem !== null) return problem;
       if (topic instanceof KafkaError) return refused(target, topic);
       if (taken.has(topic.topicId)) {
         const text = "The provided topic name maps to an ID that was already supplied.";
@@ -64,6 +67,24 @@ export const deleteTopicsHandler = defineHandler(
     }),
   },
 );
+
+/**
+ * ControllerApis.deleteTopics: a name that the caller may not describe is refused whether it is there or
+ * not, and an id does not give its name away.
+ */
+function refusal(
+  ctx: RequestContext,
+  target: Target,
+  topic: TopicInfo | KafkaError,
+): Result | null {
+  const name = target.name ?? (topic instanceof KafkaError ? null : topic.name);
+  if (name === null) return null;
+  const isShown = mayTopic(ctx, AclOperation.DESCRIBE, name);
+  const isMine = mayTopic(ctx, AclOperation.DELETE, name);
+  if (isMine || (isShown && topic instanceof KafkaError)) return null;
+  const error = new KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED);
+  return refused({ ...target, name: isShown ? name : target.name }, error);
+}
 
 function deletedNames(results: readonly Result[]): string[] {
   return results.flatMap(({ name, errorCode }) =>

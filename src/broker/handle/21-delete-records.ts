@@ -3,14 +3,16 @@
  *
  * Moves the log start offset up to the given offset, -1 meaning the high watermark; beyond it is
  * error 1, below the present start changes nothing. Rows are deleted later, in small steps.
+ * Needs DELETE on the topic (29).
  */
 import { deleteRecordsApi } from "../../protocol/api/21-delete-records.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { AclOperation, leaderFor } from "../access.ts";
 import { clusterOf } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import type { DeleteRecordsResult } from "../ports.ts";
-import { type Leader, leaderOf, logRules, lookUpTopics, transportError } from "../topics.ts";
+import { type Leader, logRules, lookUpTopics, transportError } from "../topics.ts";
 
 export const deleteRecordsHandler = defineHandler(
   deleteRecordsApi,
@@ -20,9 +22,10 @@ export const deleteRecordsHandler = defineHandler(
     const topicOf = await lookUpTopics(ctx, refs, false, { fresh: true });
     const topics = await Promise.all(
       request.topics.map(async ({ name, partitions }) => {
-        const topic = topicOf({ name, topicId: "" });
+        const ref = { name, topicId: "" };
+        const topic = topicOf(ref);
         const answers = partitions.map(async ({ partitionIndex, offset }) => {
-          const leader = leaderOf(ctx, topic, partitionIndex);
+          const leader = leaderFor(ctx, AclOperation.DELETE, ref, topic, partitionIndex);
           return { partitionIndex, ...(await deleteOne(ctx, leader, offset, request.timeoutMs)) };
         });
         return { name, partitions: await Promise.all(answers) };

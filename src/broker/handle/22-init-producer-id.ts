@@ -5,6 +5,9 @@
  * (TransactionCoordinator.handleInitProducerId). An empty transactional id, or a producer id without
  * an epoch (3+) or the other way round, is INVALID_REQUEST.
  *
+ * Needs WRITE on any topic, or IDEMPOTENT_WRITE on the cluster (31), as since Kafka 2.8; with a
+ * transactional id WRITE on that (53).
+ *
  * 4: PRODUCER_FENCED is understood. 5: TRANSACTION_ABORTABLE is; neither is ever answered.
  *
  * Not done: transactions. A transactional id is TRANSACTIONAL_ID_AUTHORIZATION_FAILED: the one error
@@ -12,8 +15,11 @@
  * NOT_COORDINATOR would have them ask for ever, and librdkafka asks again after INVALID_REQUEST too.
  * Version 6 (KIP-939, unstable in Kafka).
  */
+import { AclResourceType } from "../../protocol/acl-codes.ts";
 import { initProducerIdApi } from "../../protocol/api/22-init-producer-id.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, mayCluster, mayTransactionalId } from "../access.ts";
+import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { nextProducerId } from "../producer-ids.ts";
 
@@ -28,6 +34,7 @@ export const initProducerIdHandler = defineHandler(
     if (request.transactionalId === "" || hasId !== (request.producerEpoch !== NO_PRODUCER_EPOCH)) {
       throw new KafkaError(ErrorCode.INVALID_REQUEST);
     }
+    throwUnlessMayWrite(ctx, request.transactionalId);
     if (request.transactionalId !== null) {
       throw new KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     }
@@ -42,3 +49,13 @@ export const initProducerIdHandler = defineHandler(
     }),
   },
 );
+
+function throwUnlessMayWrite(ctx: RequestContext, transactionalId: string | null): void {
+  if (transactionalId !== null) {
+    if (mayTransactionalId(ctx, AclOperation.WRITE, transactionalId)) return;
+    throw new KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+  }
+  if (mayCluster(ctx, AclOperation.IDEMPOTENT_WRITE)) return;
+  if (ctx.rights.allowsSomewhere(AclOperation.WRITE, AclResourceType.TOPIC)) return;
+  throw new KafkaError(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);
+}

@@ -3,12 +3,14 @@
  *
  * Where the given epoch, or the largest one before it, ended in the leader's log (KIP-101, KIP-320);
  * -1 and -1 when the log does not know it. 3: the replica id is not looked at: consumers and tools ask.
+ * Needs DESCRIBE on each topic (29).
  */
 import { offsetForLeaderEpochApi } from "../../protocol/api/23-offset-for-leader-epoch.ts";
+import { AclOperation, leaderFor } from "../access.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
 import type { EpochEndResult } from "../ports.ts";
-import { leaderOf, lookUpTopics } from "../topics.ts";
+import { lookUpTopics } from "../topics.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -26,7 +28,7 @@ export const offsetForLeaderEpochHandler = defineHandler(
             ref,
             byId: false,
             partition,
-            leader: leaderOf(ctx, topicOf(ref), partition),
+            leader: leaderFor(ctx, AclOperation.DESCRIBE, ref, topicOf(ref), partition),
             // A client that names an epoch wants to hear that it is not the present one.
             timeoutMs: currentLeaderEpoch >= 0 ? 0 : TIMEOUT_MS,
             repeatable: true,

@@ -3,6 +3,8 @@
  * comes from and what it would be without (synonyms). The empty broker name is "all brokers": only what
  * was set for all of them.
  *
+ * Needs DESCRIBE_CONFIGS on the topic (29), for brokers on the cluster (31).
+ *
  * Errors of a resource: 3 no such topic, 17 no topic name, 42 no such broker, or nothing that has
  * configs here (loggers, client metrics, groups).
  *
@@ -23,6 +25,7 @@ import { assert } from "../../lib/assert.ts";
 import type { DescribeConfigsRequest } from "../../protocol/api/32-describe-configs.ts";
 import { describeConfigsApi } from "../../protocol/api/32-describe-configs.ts";
 import { KafkaError } from "../../protocol/errors.ts";
+import { AclOperation } from "../access.ts";
 import { clusterOf } from "../cluster.ts";
 import { answer } from "../config-changes.ts";
 import {
@@ -56,7 +59,10 @@ export const describeConfigsHandler = defineHandler(
     const results = request.resources.map(async (resource) => {
       try {
         const { resourceType, resourceName } = resource;
-        const target = await configTarget(ctx, cluster, resourceType, resourceName, topics);
+        const operation = AclOperation.DESCRIBE_CONFIGS;
+        const target = await configTarget(
+          ...([ctx, cluster, resourceType, resourceName, operation, topics] as const),
+        );
         return {
           ...answer(resource, null),
           configs: describe(ctx, cluster, target, resource, request),

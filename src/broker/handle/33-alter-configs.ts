@@ -2,6 +2,8 @@
  * AlterConfigs, key 33, versions 0-2. Replaces all that a topic or a broker sets; what is not named goes
  * back to its default. Old clients' way: two of them lose each other's changes (hence key 44).
  *
+ * Needs ALTER_CONFIGS on the topic (29), for brokers on the cluster (31).
+ *
  * Errors of a resource: as in 44, and 42 for a null value.
  *
  * 1 and 2 are the same (quota behaviour and encoding only).

@@ -18,6 +18,7 @@ import {
   describeLogDirsApi,
 } from "../../protocol/api/35-describe-log-dirs.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessCluster } from "../access.ts";
 import { clusterOf } from "../cluster.ts";
 import { logEntry, type RequestContext } from "../context.ts";
 import { inWaves } from "../coordinator-call.ts";
@@ -39,6 +40,7 @@ export const describeLogDirsHandler = defineHandler(
   describeLogDirsApi,
   [1, 4],
   async (ctx, request) => {
+    throwUnlessCluster(ctx, AclOperation.DESCRIBE);
     const { brokers } = await clusterOf(ctx);
     const meant = brokers.filter(({ brokerId }) => (ctx.brokerId ?? brokerId) === brokerId);
     const replicas = await replicasOf(ctx, meant, request.topics);

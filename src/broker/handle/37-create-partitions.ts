@@ -2,7 +2,7 @@
  * CreatePartitions, key 37, versions 0-3. More partitions for topics that are there, each topic by
  * itself. `count` is the new total.
  *
- * Errors of a topic: 3 unknown, 37 not more than it has or too many, 38 no broker to put them on, 39
+ * Errors of a topic: 29 without ALTER on it, 3 unknown, 37 not more than it has or too many, 38 no broker to put them on, 39
  * assignments, 42 a name given twice, or an internal topic: with another number of partitions of
  * __consumer_offsets, every group would be looked for where it is not. New partitions get as many replicas as partition 0 has. A
  * count that another request changed in between is looked at again.
@@ -17,6 +17,7 @@ import { TOPICS_PER_REQUEST_MAX } from "../../constants.ts";
 import type { CreatePartitionsRequest } from "../../protocol/api/37-create-partitions.ts";
 import { createPartitionsApi } from "../../protocol/api/37-create-partitions.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessTopic } from "../access.ts";
 import { clusterOf } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
 import { inBackground } from "../context.ts";
@@ -43,6 +44,7 @@ export const createPartitionsHandler = defineHandler(
         if (wanted === undefined || more.length > 0) {
           throw new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
         }
+        throwUnlessTopic(ctx, AclOperation.ALTER, name);
         await grow(ctx, cluster, wanted, request.validateOnly);
         return { name, errorCode: ErrorCode.NONE, errorMessage: null };
       } catch (error) {

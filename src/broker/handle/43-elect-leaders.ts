@@ -5,7 +5,7 @@
  *
  * Errors of a partition: 3 unknown, 7 the catalogue does not answer, 80 the preferred replica is not
  * alive and in sync, 83 nobody may lead, 84 not needed. With null for all partitions those of 84 are
- * left out, as in Kafka. Of the whole: 42 for another type.
+ * left out, as in Kafka. Of the whole: 31 without ALTER on the cluster, 42 for another type.
  *
  * 1: electionType (0 means preferred); an error of the whole.
  *
@@ -14,6 +14,7 @@
 import type { ElectLeadersRequest } from "../../protocol/api/43-elect-leaders.ts";
 import { electLeadersApi } from "../../protocol/api/43-elect-leaders.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessCluster } from "../access.ts";
 import { inBackground } from "../context.ts";
 import type { ElectionTarget, ElectionType } from "../elections.ts";
 import { electLeaders } from "../elections.ts";
@@ -30,6 +31,7 @@ export const electLeadersHandler = defineHandler(
   electLeadersApi,
   [0, 2],
   async (ctx, request) => {
+    throwUnlessCluster(ctx, AclOperation.ALTER);
     const type = TYPES.get(request.electionType);
     if (type === undefined) {
       const text = `Unknown election type ${request.electionType}: 0 is preferred, 1 is unclean.`;

@@ -2,6 +2,8 @@
  * IncrementalAlterConfigs, key 44, versions 0-1. Sets (0), deletes (1), appends to (2) or subtracts from
  * (3) single configs of topics and brokers (KIP-339). The empty broker name is "all brokers".
  *
+ * Needs ALTER_CONFIGS on the topic (29), for brokers on the cluster (31).
+ *
  * Errors of a resource, of which then nothing is changed: 3 no such topic, 17 no topic name, 40 an
  * unknown config, a value that is not allowed, a client's config, APPEND to what is no list; 42 a
  * resource or a config named twice, a null value, an unknown operation, no such broker, a config that

@@ -3,6 +3,8 @@
  * replicas, or with null takes the move under way back. The reply says that moves have begun; key 46
  * says which are under way.
  *
+ * Needs ALTER on the cluster (31, of the whole).
+ *
  * Errors of a partition: 3 unknown, 38 another replication factor when that is not allowed, 39 an
  * empty list, an unknown broker, one twice, fenced ones only, or a move that cannot be taken back
  * without loss, 42 a partition named twice, 85 nothing to cancel. 7 when others keep changing it.
@@ -14,6 +16,7 @@
 import type { AlterPartitionReassignmentsRequest } from "../../protocol/api/45-alter-partition-reassignments.ts";
 import { alterPartitionReassignmentsApi } from "../../protocol/api/45-alter-partition-reassignments.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessCluster } from "../access.ts";
 import { inBackground } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { leadersOf } from "../moves.ts";
@@ -24,6 +27,7 @@ export const alterPartitionReassignmentsHandler = defineHandler(
   alterPartitionReassignmentsApi,
   [0, 1],
   async (ctx, request) => {
+    throwUnlessCluster(ctx, AclOperation.ALTER);
     const { allowReplicationFactorChange } = request;
     const { once, twice } = targetsOf(request);
     const { results, moved } = await alterReassignments(ctx, once, {

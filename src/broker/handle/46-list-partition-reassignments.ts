@@ -2,6 +2,7 @@
  * ListPartitionReassignments, key 46, version 0 (KIP-455). The moves of replicas that are under way.
  * With null all of them; of partitions asked for by name those without a move, or that are not
  * there, are left out. A move that can end is ended first, so that who waits for it sees it.
+ * Needs DESCRIBE on the cluster (31).
  *
  * Not done: timeoutMs, since nothing is waited for but the catalogue.
  */
@@ -10,6 +11,7 @@ import type { TopicInfo } from "../../cluster/types.ts";
 import type { ListPartitionReassignmentsRequest } from "../../protocol/api/46-list-partition-reassignments.ts";
 import { listPartitionReassignmentsApi } from "../../protocol/api/46-list-partition-reassignments.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { AclOperation, throwUnlessCluster } from "../access.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 import { endReassignments } from "../reassignments.ts";
@@ -18,6 +20,7 @@ export const listPartitionReassignmentsHandler = defineHandler(
   listPartitionReassignmentsApi,
   [0, 0],
   async (ctx, request) => {
+    throwUnlessCluster(ctx, AclOperation.DESCRIBE);
     const before = await topicsOf(ctx, request);
     const moving = before.filter(({ partitions }) => partitions.some(isReassigning));
     const ended = await endReassignments(

@@ -1,6 +1,7 @@
 /**
  * DescribeCluster, key 60, versions 0-2. Brokers, which are regions, and the controller, which is
- * any of them: the catalogue decides, and every broker answers admin requests.
+ * any of them: the catalogue decides, and every broker answers admin requests. Whoever is authenticated
+ * may know them, as in Kafka.
  *
  * 1: endpointType; only 1, brokers, is served (KIP-919). 2: fenced brokers on request.
  *
@@ -8,7 +9,7 @@
  */
 import { describeClusterApi } from "../../protocol/api/60-describe-cluster.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
-import { CLUSTER_OPERATIONS, OPERATIONS_NOT_GIVEN } from "../authorized-operations.ts";
+import { clusterOperations } from "../authorized-operations.ts";
 import { clusterOf } from "../cluster.ts";
 import { defineHandler } from "../handler.ts";
 
@@ -34,9 +35,10 @@ export const describeClusterHandler = defineHandler(
         rack,
         isFenced: fenced,
       })),
-      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
-        ? CLUSTER_OPERATIONS
-        : OPERATIONS_NOT_GIVEN,
+      clusterAuthorizedOperations: clusterOperations(
+        ctx,
+        request.includeClusterAuthorizedOperations,
+      ),
     };
   },
   {

@@ -2,16 +2,17 @@
  * DescribeProducers, key 61, version 0. The idempotent producers that a partition's leader remembers
  * (KIP-664), by id: epoch, last sequence, and when the leader last took a batch of each.
  *
- * Errors of a partition: 3 no such topic or partition, 5 no leader, 7 it does not answer.
+ * Errors of a partition: 29 not the caller's to read, 3 no such topic or partition, 5 no leader, 7 it does not answer.
  *
  * Not done: transactions, so the coordinator's epoch and the start of a transaction are -1.
  */
 import { describeProducersApi } from "../../protocol/api/61-describe-producers.ts";
 import { ErrorCode, errorMessage } from "../../protocol/errors.ts";
+import { AclOperation, leaderFor } from "../access.ts";
 import { defineHandler } from "../handler.ts";
 import { askLeader } from "../leader-call.ts";
 import type { ActiveProducers } from "../ports.ts";
-import { leaderOf, lookUpTopics } from "../topics.ts";
+import { lookUpTopics } from "../topics.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -25,7 +26,12 @@ export const describeProducersHandler = defineHandler(
       const ref = { name, topicId: "" };
       const partitions = partitionIndexes.map(async (partition) => {
         const answer = await askLeader<ActiveProducers>(ctx, {
-          ...{ ref, byId: false, partition, leader: leaderOf(ctx, topicOf(ref), partition) },
+          ...{
+            ref,
+            byId: false,
+            partition,
+            leader: leaderFor(ctx, AclOperation.READ, ref, topicOf(ref), partition),
+          },
           ...{ timeoutMs: TIMEOUT_MS, repeatable: true },
           ask: ({ port }) => port.activeProducers(),
         });

@@ -3,6 +3,8 @@
  * name, in pages of at most DESCRIBE_PARTITIONS_MAX partitions; nextCursor says where the next page
  * begins. No topics means all.
  *
+ * Topics without DESCRIBE are 29 when they are named, else left out.
+ *
  * Errors of a topic: 3 unknown, 17 bad name (neither when all were asked for). The request is
  * refused with 42 when the cursor's partition is negative or its topic is not one of those named.
  * The response has no place for an error of the whole: each topic named has it, and where none is
@@ -21,7 +23,8 @@ import type {
 } from "../../protocol/api/75-describe-topic-partitions.ts";
 import { describeTopicPartitionsApi } from "../../protocol/api/75-describe-topic-partitions.ts";
 import { ErrorCode, KafkaError } from "../../protocol/errors.ts";
-import { TOPIC_OPERATIONS } from "../authorized-operations.ts";
+import { AclOperation, mayTopic } from "../access.ts";
+import { topicOperations } from "../authorized-operations.ts";
 import { clusterOf, partitionDescriber } from "../cluster.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
@@ -37,15 +40,20 @@ export const describeTopicPartitionsHandler = defineHandler(
   [0, 0],
   async (ctx, request) => {
     const cluster = await clusterOf(ctx);
-    const names = await namesToDescribe(ctx, request);
+    const isShown = (name: string): boolean => mayTopic(ctx, AclOperation.DESCRIBE, name);
+    const asked = await namesToDescribe(ctx, request);
+    const names = asked.filter(isShown);
     const limit = Math.max(1, Math.min(request.responsePartitionLimit, DESCRIBE_PARTITIONS_MAX));
-    const page = new Page(cluster, limit, request.cursor, request.topics.length === 0);
+    const page = new Page(ctx, cluster, limit, request.cursor, request.topics.length === 0);
     for (let at = 0; at < names.length && !page.isFull; at += TOPICS_PER_READ) {
       const some = names.slice(at, at + TOPICS_PER_READ);
       const found = await ctx.ports.catalogue.topics(ctx.clusterId, some);
       for (const name of some) page.add(name, found.get(name));
     }
-    return { topics: page.topics, nextCursor: page.nextCursor };
+    const refused = request.topics.length === 0 ? [] : asked.filter((name) => !isShown(name));
+    const errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+    const topics = [...page.topics, ...refused.map((name) => failed(name, errorCode))];
+    return { topics, nextCursor: page.nextCursor };
   },
   {
     failure: (error, request) => {
@@ -84,12 +92,20 @@ function failed(name: string, errorCode: number): DescribedTopic {
 class Page {
   readonly topics: DescribedTopic[] = [];
   nextCursor: Cursor | null = null;
+  readonly #ctx: RequestContext;
   readonly #describe: ReturnType<typeof partitionDescriber>;
   readonly #start: Cursor | null;
   readonly #all: boolean;
   #room: number;
 
-  constructor(cluster: ClusterInfo, limit: number, start: Cursor | null, all: boolean) {
+  constructor(
+    ctx: RequestContext,
+    cluster: ClusterInfo,
+    limit: number,
+    start: Cursor | null,
+    all: boolean,
+  ) {
+    this.#ctx = ctx;
     this.#describe = partitionDescriber(cluster);
     this.#room = limit;
     this.#start = start;
@@ -122,7 +138,7 @@ class Page {
         eligibleLeaderReplicas: [],
         lastKnownElr: [],
       })),
-      topicAuthorizedOperations: TOPIC_OPERATIONS,
+      topicAuthorizedOperations: topicOperations(this.#ctx, name),
     });
     this.#room -= part.length;
     const end = from + part.length;

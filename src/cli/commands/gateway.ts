@@ -8,7 +8,7 @@ interface GatewayCommandOptions {
   listen: Address;
   brokers: number[];
   advertised?: string[];
-  apiKey?: string;
+  apiKey?: string | true;
 }
 
 interface Address {
@@ -36,7 +36,11 @@ export function gatewayCommand(): Command {
       parseBrokers,
       [...DEFAULT_BROKER_IDS],
     )
-    .option("--api-key <key>", "sent with every request (default: $KEDGE_API_KEY)")
+    .option(
+      "--api-key [key]",
+      "everybody who connects is the holder of this key ($KEDGE_API_KEY when it is left out); without " +
+        "the flag each connection authenticates by SASL",
+    )
     .action(runGateway);
 }
 
@@ -65,6 +69,14 @@ function format({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Null: none. */
+function sharedKey(given: string | true | undefined): string | null {
+  if (given === undefined) return null;
+  const key = given === true ? process.env.KEDGE_API_KEY : given;
+  if (key) return key;
+  throw new Error("--api-key has no key: give one, or set KEDGE_API_KEY");
+}
+
 async function runGateway(options: GatewayCommandOptions): Promise<void> {
   if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol)) {
     throw new Error(`--url ${options.url} is no http:// or https:// URL`);
@@ -78,7 +90,7 @@ async function runGateway(options: GatewayCommandOptions): Promise<void> {
       port,
       brokerIds: options.brokers,
       advertised: options.advertised ?? null,
-      apiKey: options.apiKey ?? process.env.KEDGE_API_KEY ?? null,
+      apiKey: sharedKey(options.apiKey),
       log: (line) => console.error(`${new Date().toISOString()} gateway: ${line}`),
     });
   } catch (error) {

@@ -16,7 +16,7 @@ interface ServeOptions {
   data: string;
 }
 
-/** The gateway listens here whatever --host says: whoever reaches it needs no key. */
+/** The gateway listens here whatever --host says: it speaks plain Kafka, passwords included. */
 const KAFKA_HOST = "127.0.0.1";
 /** Requests of Kafka clients that are under way when the service is stopped may finish for so long. */
 const STOP_GRACE_MS = 1_000;
@@ -62,7 +62,8 @@ async function serve(options: ServeOptions): Promise<void> {
       url: runtime.url,
       host: KAFKA_HOST,
       port: options.kafkaPort,
-      apiKey: vars.KEDGE_API_KEY ?? null,
+      // With a key the service is closed to Kafka clients too: they authenticate by SASL.
+      apiKey: null,
       brokerIds: DEFAULT_BROKER_IDS,
       advertised: null,
       log: (line) => console.error(`gateway: ${line}`),
@@ -96,6 +97,8 @@ const FROM_ENVIRONMENT = [
   "KEDGE_CORS_ORIGINS",
   "KEDGE_PARTITIONER",
   "KEDGE_BROKER_CONFIG",
+  "KEDGE_TOKEN_SECRET",
+  "KEDGE_TRUSTED_GATEWAYS",
 ];
 
 /**
@@ -153,7 +156,9 @@ function greeting(
   open: boolean,
   seconds: string,
 ): string {
-  const access = open ? "open to this machine only" : "API key needed";
+  const access = open
+    ? "open: everybody on this machine is super user"
+    : "closed: API key, or SASL, needed";
   return [
     `Kedge is up after ${seconds} s.`,
     "",

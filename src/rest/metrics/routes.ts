@@ -1,5 +1,6 @@
 /** `GET /metrics`, for Prometheus. */
 import * as z from "zod";
+import { AclOperation, throwUnlessCluster } from "../../broker/access.ts";
 import { jsonText } from "../respond.ts";
 import { RouteGroup } from "../routes.ts";
 import { describeTopics } from "../topics.ts";
@@ -35,6 +36,8 @@ metricsRoutes.on(
   },
   async (c) => {
     const { kafka } = c.env;
+    // It shows what Metadata would hide: every request's errors, and logs by their objects.
+    throwUnlessCluster(kafka, AclOperation.DESCRIBE);
     const query = new URL(c.req.url).searchParams;
     const [topicNames, groupIds] = [new Set(query.getAll("topic")), new Set(query.getAll("group"))];
     const out = new Exposition();

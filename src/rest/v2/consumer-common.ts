@@ -1,5 +1,6 @@
 /** What v2's consumer routes share: the instance that the path names, bodies, answers. */
 import type * as z from "zod";
+import { AclOperation, throwUnlessGroup, throwUnlessTopic } from "../../broker/access.ts";
 import { readBody } from "../body.ts";
 import type { Committer } from "../instances/commits.ts";
 import type { Subscription } from "../instances/types.ts";
@@ -24,7 +25,11 @@ export function documented(description: string, schema: z.ZodType): ResponseDoc 
   return { description, content: { [KAFKA_V2_JSON]: schema } };
 }
 
-/** Throws RestError 404 (40403) for names that no instance can have. */
+/**
+ * Whoever may READ the group may use its instances, as any member of it: what they read and commit is
+ * asked for in the caller's own name. Throws RestError 404 (40403) for names that no instance can have,
+ * KafkaError 30.
+ */
 export function instanceOf(c: RestContext): Committer {
   const { kafka, instances } = c.env;
   const group = param(c, "group_name");
@@ -32,6 +37,7 @@ export function instanceOf(c: RestContext): Committer {
   if (badName(group) !== null || badName(name) !== null) {
     throw new RestError(404, 40403, "Consumer instance not found.");
   }
+  throwUnlessGroup(kafka, AclOperation.READ, group);
   return { ctx: kafka, port: instances.at(kafka.clusterId, group, name), group, name };
 }
 
@@ -82,4 +88,9 @@ export function subscriptionOf(input: {
   if (pattern === "") throw new RestError(422, 422, `topic_pattern: must not be ${show(pattern)}`);
   if (topics === null) return pattern === null ? null : { topics: null, pattern };
   return { topics: [...new Set(topics)].sort(), pattern: null };
+}
+
+/** The instance acts in its own name once it has these. Throws KafkaError 29. */
+export function throwUnlessReadable(c: RestContext, topics: Iterable<string>): void {
+  for (const topic of topics) throwUnlessTopic(c.env.kafka, AclOperation.READ, topic);
 }

@@ -27,6 +27,7 @@ import {
   NO_INSTANCE,
   readOptionalInput,
   subscriptionOf,
+  throwUnlessReadable,
 } from "./consumer-common.ts";
 import type { PollRequest } from "./consumer-schemas.ts";
 import * as schemas from "./consumer-schemas.ts";
@@ -111,6 +112,7 @@ consumerRecordRoutes.on(
     metadataType(c.req.header("accept") ?? null);
     const { ctx, port, group, name } = instanceOf(c);
     const input = (await readOptionalInput(c, schemas.pollRequest)) ?? {};
+    throwUnlessReadable(c, input.topics ?? []);
     const ask = pollAsk(input, group, name);
     const page = await readInstance(ctx, port, ask, () => pollRead(input));
     const { plan, positions, committed, sequence } = page;

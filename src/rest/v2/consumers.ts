@@ -1,4 +1,5 @@
 /** REST v2: consumer instances, their subscriptions and assignments (http-dialects.md 1.1). */
+import { AclOperation, throwUnlessGroup } from "../../broker/access.ts";
 import { LOOK } from "../instances/commits.ts";
 import { unwrap } from "../instances/refusals.ts";
 import { nameOf } from "../instances/state.ts";
@@ -18,6 +19,7 @@ import {
   readInput,
   readOptionalInput,
   subscriptionOf,
+  throwUnlessReadable,
 } from "./consumer-common.ts";
 import * as schemas from "./consumer-schemas.ts";
 import { instanceConfig } from "./instance-config.ts";
@@ -55,6 +57,7 @@ consumerRoutes.on(
       }
     }
     const { kafka, instances } = c.env;
+    throwUnlessGroup(kafka, AclOperation.READ, group);
     unwrap(await instances.at(kafka.clusterId, group, name).create(config, { group, name }));
     return answer(c, { instance_id: name, base_uri: baseUri(c, name) });
   },
@@ -99,6 +102,7 @@ consumerRoutes.on(
     if (subscription === null) {
       throw new RestError(422, 422, "topics is missing: give it, or topic_pattern");
     }
+    throwUnlessReadable(c, subscription.topics ?? []);
     unwrap(await port.subscribe(subscription));
     return noContent();
   },
@@ -149,6 +153,10 @@ consumerRoutes.on(
   async (c) => {
     const { port } = instanceOf(c);
     const { partitions } = await readInput(c, schemas.partitions);
+    throwUnlessReadable(
+      c,
+      partitions.map(({ topic }) => topic),
+    );
     unwrap(await port.assign(partitions));
     return noContent();
   },

@@ -1,5 +1,6 @@
 /** REST v2's missing half: read a partition without a consumer instance (Redpanda has the path). */
 
+import { AclOperation } from "../../broker/access.ts";
 import { READ_BYTES_MAX } from "../limits.ts";
 import { KAFKA_V2_JSON, recordsType, V2_EMBEDDED_TYPES } from "../media-types.ts";
 import type { ReadStart } from "../read.ts";
@@ -51,7 +52,7 @@ recordRoutes.on(
     const { format, contentType } = recordsType(c.req.header("accept") ?? null);
     const query = validateQuery(schemas.recordsQuery, new URL(c.req.url));
     const start = startOf(query.offset, query.timestamp);
-    const topic = await findTopic(c.env.kafka, param(c, "topic_name"));
+    const topic = await findTopic(c.env.kafka, param(c, "topic_name"), AclOperation.READ);
     const { partition } = partitionOf(c, topic);
     const valueFormat = query.value_format ?? format;
     const page = await readRecords(c.env.kafka, {

@@ -1,4 +1,5 @@
 /** REST v3: clusters and brokers. A deployment serves one cluster; a broker is a region. */
+import { AclOperation, throwUnlessCluster } from "../../broker/access.ts";
 import { inBackground } from "../../broker/context.ts";
 import { call } from "../../broker/dispatch.ts";
 import { fenceBroker, unfenceBroker } from "../../broker/fencing.ts";
@@ -116,6 +117,7 @@ for (const verb of ["fence", "unfence"] as const) {
     },
     async (c) => {
       const resources = open(c);
+      throwUnlessCluster(c.env.kafka, AclOperation.ALTER);
       const asked = param(c, "broker_id", verb);
       const { brokerId, ...rest } = await brokerOf(c, asked);
       const { kafka } = c.env;

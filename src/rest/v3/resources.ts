@@ -24,7 +24,7 @@ export interface ConfigOwner {
 
 /** Links of one cluster as the caller reached it: origin and prefix are the request's own. */
 export class Resources {
-  private readonly clusterId: string;
+  readonly clusterId: string;
   private readonly clusterUrl: string;
   private readonly clustersUrl: string;
 

@@ -1,4 +1,5 @@
 /** REST v3: topics. Creating one that exists is 400 (40002), not 409, as in Confluent's. */
+import { AclOperation } from "../../broker/access.ts";
 import { call } from "../../broker/dispatch.ts";
 import { ZERO_UUID } from "../../lib/uuid.ts";
 import { createTopicsApi } from "../../protocol/api/19-create-topics.ts";
@@ -107,7 +108,12 @@ topicRoutes.on(
       validateOnly: false,
     });
     throwIfFailed(name, results[0]);
-    return answer(topicBody(resources, await findTopic(c.env.kafka, name, { fresh: true })));
+    return answer(
+      topicBody(
+        resources,
+        await findTopic(c.env.kafka, name, AclOperation.DESCRIBE, { fresh: true }),
+      ),
+    );
   },
 );
 

@@ -13,9 +13,11 @@ import type {
   PartitionsPort,
   Ports,
 } from "../../../src/broker/ports.ts";
+import { EVERY_RIGHT } from "../../../src/cluster/acl-index.ts";
 import type { PartitionInfo, TopicInfo } from "../../../src/cluster/types.ts";
 import { batchProducerId } from "../../../src/protocol/record-batch.ts";
 import { BROKER_CONFIG } from "../../support/broker-context.ts";
+import { MemorySecurity } from "../../support/memory-security.ts";
 import { ScriptedGroups } from "../../support/scripted-groups.ts";
 import type { SimNetwork } from "../cluster/network.ts";
 import type { Scheduler } from "../scheduler.ts";
@@ -77,7 +79,8 @@ export class Isolate {
   get scope(): { readonly clusterId: string; readonly ports: Ports } {
     const catalogue = this.#catalogue;
     const partitions = new SimPartitionsPort(this.node, this.#at);
-    const ports = { catalogue, partitions, groups: new ScriptedGroups() };
+    const security = new MemorySecurity();
+    const ports = { catalogue, partitions, groups: new ScriptedGroups(), security };
     return { clusterId: CLUSTER, ports: this.#at.bug?.ports?.(ports) ?? ports };
   }
 
@@ -105,6 +108,7 @@ export class Isolate {
     return {
       ...this.scope,
       principal: "User:ANONYMOUS",
+      rights: EVERY_RIGHT,
       brokerId: null,
       advertised: () => ({ host: "kafka.sim", port: 9092 }),
       now: () => world.nowMs,
