@@ -59,6 +59,12 @@ const COMMANDS: readonly Entry[] = [
     load: async () =>
       (await import("./commands/reassign-partitions.ts")).reassignPartitionsCommand(),
   },
+  { name: "acls", load: async () => (await import("./commands/acls.ts")).aclsCommand() },
+  {
+    name: "api-keys",
+    load: async () => (await import("./commands/api-keys.ts")).apiKeysCommand(),
+  },
+  { name: "users", load: async () => (await import("./commands/users.ts")).usersCommand() },
   { name: "brokers", load: async () => (await import("./commands/brokers.ts")).brokersCommand() },
   { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },
   {
