@@ -140,7 +140,7 @@ export const METADATA_CACHE_PARTITIONS_MAX = 100_000;
 export const METADATA_JOIN_MS_MAX = 1_000;
 
 /** API keys and SCRAM credentials that a router keeps in memory. */
-export const CREDENTIALS_CACHE_MAX = 10_000;
+export const CACHED_CREDENTIALS_MAX = 10_000;
 /** ACLs that a cluster may have: a router keeps all of them. */
 export const ACLS_PER_CLUSTER_MAX = 10_000;
 /** ACLs that one CreateAcls may bring, and filters that one DeleteAcls may. */

@@ -7,7 +7,7 @@ import type { SecurityPort } from "../broker/ports.ts";
 import type { AclBinding, AclFilter } from "../cluster/acl.ts";
 import type { ApiKey, ScramCredential, ScramName } from "../cluster/credentials.ts";
 import {
-  CREDENTIALS_CACHE_MAX,
+  CACHED_CREDENTIALS_MAX,
   METADATA_JOIN_MS_MAX,
   METADATA_STALE_MS_MAX,
   METADATA_TTL_MS,
@@ -37,7 +37,7 @@ export class D1Security implements SecurityPort {
       patienceMs: METADATA_JOIN_MS_MAX,
       ttlMs: options.ttlMs ?? METADATA_TTL_MS,
       staleMsMax: options.staleMsMax ?? METADATA_STALE_MS_MAX,
-      weightMax: CREDENTIALS_CACHE_MAX,
+      weightMax: CACHED_CREDENTIALS_MAX,
       weigh: () => 1,
     };
     this.#acls = new ReadThrough({

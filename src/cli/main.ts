@@ -60,6 +60,12 @@ const COMMANDS: readonly Entry[] = [
     load: async () =>
       (await import("./commands/reassign-partitions.ts")).reassignPartitionsCommand(),
   },
+  { name: "acls", load: async () => (await import("./commands/acls.ts")).aclsCommand() },
+  {
+    name: "api-keys",
+    load: async () => (await import("./commands/api-keys.ts")).apiKeysCommand(),
+  },
+  { name: "users", load: async () => (await import("./commands/users.ts")).usersCommand() },
   { name: "brokers", load: async () => (await import("./commands/brokers.ts")).brokersCommand() },
   { name: "doctor", load: async () => (await import("./commands/doctor.ts")).doctorCommand() },
   { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },

@@ -1,6 +1,8 @@
-/** The REST routes that have no Kafka API: fencing. */
+/** The REST routes that have no Kafka API: fencing and API keys. */
 import { type ConnectionOptions, connection } from "./connection.ts";
 import { CommandFailure } from "./failure.ts";
+
+const JSON_TYPE = "application/json";
 
 export class Rest {
   readonly #base: string;
@@ -19,15 +21,21 @@ export class Rest {
     return this.#call("GET", path);
   }
 
-  post<T>(path: string): Promise<T> {
-    return this.#call("POST", path);
+  post<T>(path: string, body?: object): Promise<T> {
+    return this.#call("POST", path, body);
+  }
+
+  delete(path: string): Promise<void> {
+    return this.#call("DELETE", path);
   }
 
   /** @throws CommandFailure with the service's own words. */
-  async #call<T>(method: string, path: string): Promise<T> {
-    const response = await fetch(this.#base + path, { method, headers: this.#headers });
+  async #call<T>(method: string, path: string, body?: object): Promise<T> {
+    const json = body === undefined ? null : JSON.stringify(body);
+    const headers = { ...this.#headers, ...(json === null ? {} : { "content-type": JSON_TYPE }) };
+    const response = await fetch(this.#base + path, { method, headers, body: json });
     const text = await response.text();
-    if (response.ok) return JSON.parse(text) as T;
+    if (response.ok) return (text === "" ? undefined : JSON.parse(text)) as T;
     throw new CommandFailure(messageOf(text) ?? `${method} ${path}: HTTP ${response.status}`);
   }
 }

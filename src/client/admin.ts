@@ -19,6 +19,13 @@ import type {
   MemberToRemove,
 } from "./admin-group-types.ts";
 import * as groups from "./admin-groups.ts";
+import type {
+  AclBinding,
+  AclBindingFilter,
+  UserScramAlteration,
+  UserScramCredentials,
+} from "./admin-security.ts";
+import * as security from "./admin-security.ts";
 import { describeTopics } from "./admin-topics.ts";
 import type {
   ApiVersion,
@@ -417,6 +424,40 @@ export class Admin {
       const controller = nodes.find(({ id }) => id === response.controllerId) ?? null;
       return { clusterId: response.clusterId, controller, nodes };
     });
+  }
+
+  /** The ACLs that match; what a filter leaves out matches everything. */
+  async describeAcls(filter: AclBindingFilter, options: CallOptions = {}): Promise<AclBinding[]> {
+    return security.describeAcls(this.#calls, filter, options);
+  }
+
+  /** One that is there already is no error. */
+  async createAcls(bindings: readonly AclBinding[], options: CallOptions = {}): Promise<void> {
+    return security.createAcls(this.#calls, bindings, options);
+  }
+
+  /** @returns the ACLs that are deleted */
+  async deleteAcls(
+    filters: readonly AclBindingFilter[],
+    options: CallOptions = {},
+  ): Promise<AclBinding[]> {
+    return security.deleteAcls(this.#calls, filters, options);
+  }
+
+  /** Which users have SCRAM passwords; of these users, or of all when none is named. */
+  async describeUserScramCredentials(
+    users: readonly string[] = [],
+    options: CallOptions = {},
+  ): Promise<UserScramCredentials[]> {
+    return security.describeUserScramCredentials(this.#calls, users, options);
+  }
+
+  /** Sets and deletes SCRAM passwords. A password is salted here; the service never sees it. */
+  async alterUserScramCredentials(
+    alterations: readonly UserScramAlteration[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return security.alterUserScramCredentials(this.#calls, alterations, options);
   }
 
   /** What the server speaks, by API key. */

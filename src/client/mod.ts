@@ -25,6 +25,17 @@ export type {
   MemberToRemove,
 } from "./admin-group-types.ts";
 export type {
+  AclBinding,
+  AclBindingFilter,
+  AclOperationName,
+  AclPatternTypeName,
+  AclPermissionTypeName,
+  AclResourceTypeName,
+  ScramMechanismName,
+  UserScramAlteration,
+  UserScramCredentials,
+} from "./admin-security.ts";
+export type {
   ApiVersion,
   CallOptions,
   ClusterDescription,

@@ -86,7 +86,8 @@ export class SessionTokens {
     const dot = token.indexOf(".");
     const text = token.slice(0, Math.max(dot, 0));
     const mac = base64UrlDecode(token.slice(dot + 1)) as Uint8Array<ArrayBuffer> | null;
-    if (mac === null) return null;
+    // A text has one form only.
+    if (mac === null || base64UrlEncode(mac) !== token.slice(dot + 1)) return null;
     const signed = utf8Encode(text) as Uint8Array<ArrayBuffer>;
     // WebCrypto compares in constant time.
     if (!(await crypto.subtle.verify("HMAC", this.#key, mac, signed))) return null;

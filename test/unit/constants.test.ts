@@ -42,7 +42,17 @@ test("every constant is a positive whole number with its unit in its name", () =
   const units = new RegExp(
     `(^|_)(${[
       ...["BYTES", "MS", "ROWS", "CHUNKS", "PARTS", "CHARS", "OFFSETS?", "PARTITIONS", "TOPICS"],
-      ...["BATCHES", "REPLICAS", "IDS?", "GROUPS", "CALLS", "MEMBERS", "PROTOCOLS"],
+      ...[
+        "BATCHES",
+        "REPLICAS",
+        "IDS?",
+        "GROUPS",
+        "CALLS",
+        "MEMBERS",
+        "PROTOCOLS",
+        "CREDENTIALS",
+        "ACLS",
+      ],
       "INSTRUCTIONS",
     ].join("|")})(_|$)|FACTOR|^BATCH_SIZE`,
   );

@@ -22,6 +22,7 @@ import { createAclsApi } from "../../../src/protocol/api/30-create-acls.ts";
 import { deleteAclsApi } from "../../../src/protocol/api/31-delete-acls.ts";
 import { describeConfigsApi } from "../../../src/protocol/api/32-describe-configs.ts";
 import { alterConfigsApi } from "../../../src/protocol/api/33-alter-configs.ts";
+import { describeLogDirsApi } from "../../../src/protocol/api/35-describe-log-dirs.ts";
 import { createPartitionsApi } from "../../../src/protocol/api/37-create-partitions.ts";
 import { deleteGroupsApi } from "../../../src/protocol/api/42-delete-groups.ts";
 import { electLeadersApi } from "../../../src/protocol/api/43-elect-leaders.ts";
@@ -31,6 +32,7 @@ import { listPartitionReassignmentsApi } from "../../../src/protocol/api/46-list
 import { offsetDeleteApi } from "../../../src/protocol/api/47-offset-delete.ts";
 import { describeUserScramCredentialsApi } from "../../../src/protocol/api/50-describe-user-scram-credentials.ts";
 import { alterUserScramCredentialsApi } from "../../../src/protocol/api/51-alter-user-scram-credentials.ts";
+import { describeProducersApi } from "../../../src/protocol/api/61-describe-producers.ts";
 import { consumerGroupHeartbeatApi } from "../../../src/protocol/api/68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeApi } from "../../../src/protocol/api/69-consumer-group-describe.ts";
 import { describeTopicPartitionsApi } from "../../../src/protocol/api/75-describe-topic-partitions.ts";
@@ -339,6 +341,22 @@ export const CASES: readonly AccessCase[] = [
     { resources: [{ resourceType: 4, resourceName: "1", configurationKeys: null }] },
     [["CLUSTER - DESCRIBE_CONFIGS", CLUSTER]],
     (r) => r.results[0]?.errorCode,
+  ),
+  of(
+    "describe log dirs",
+    describeLogDirsApi,
+    4,
+    { topics: [{ topic: "t", partitions: [0] }] },
+    [["CLUSTER - DESCRIBE", CLUSTER]],
+    (r) => r.errorCode,
+  ),
+  of(
+    "describe producers",
+    describeProducersApi,
+    0,
+    { topics: [{ name: "t", partitionIndexes: [0] }] },
+    [["TOPIC t READ", TOPIC]],
+    (r) => r.topics[0]?.partitions[0]?.errorCode,
   ),
   of(
     "alter configs of a topic",

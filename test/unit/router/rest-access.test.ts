@@ -14,6 +14,7 @@ const I = "/consumers/{group_name}/instances/{instance}";
 const G = `${C}/consumer-groups/{consumer_group_id}`;
 const ONE = { records: [{ value: 1 }] };
 const PLACES = { partitions: [{ topic: "t", partition: 0 }] };
+const A_CONFIG = { name: "retention.ms", value: "1000" };
 const AN_ACL = {
   ...{ resource_type: "TOPIC", resource_name: "z", pattern_type: "LITERAL", principal: "User:z" },
   ...{ host: "*", operation: "READ", permission: "ALLOW" },
@@ -72,6 +73,33 @@ const CASES: Readonly<Record<string, Case>> = {
   [`DELETE ${T}`]: { needs: ["TOPIC t DELETE"] },
   [`GET ${T}/configs`]: { needs: ["TOPIC t DESCRIBE_CONFIGS"] },
   [`GET ${T}/configs/{name}`]: { needs: ["TOPIC t DESCRIBE_CONFIGS"] },
+  [`PUT ${T}/configs/{name}`]: {
+    ...{ type: JSON_TYPE, body: { value: "1000" }, needs: ["TOPIC t ALTER_CONFIGS"] },
+  },
+  [`DELETE ${T}/configs/{name}`]: { needs: ["TOPIC t ALTER_CONFIGS"] },
+  [`POST ${T}/configs:alter`]: {
+    ...{ type: JSON_TYPE, body: { data: [A_CONFIG] }, needs: ["TOPIC t ALTER_CONFIGS"] },
+  },
+  ...Object.fromEntries(
+    [`${C}/broker-configs`, `${C}/brokers/{broker_id}/configs`].flatMap((configs) => [
+      [`GET ${configs}`, { needs: ["CLUSTER - DESCRIBE_CONFIGS"] }],
+      [`GET ${configs}/{name}`, { needs: ["CLUSTER - DESCRIBE_CONFIGS"] }],
+      [
+        `PUT ${configs}/{name}`,
+        { type: JSON_TYPE, body: { value: "1000" }, needs: ["CLUSTER - ALTER_CONFIGS"] },
+      ],
+      [`DELETE ${configs}/{name}`, { needs: ["CLUSTER - ALTER_CONFIGS"] }],
+      [
+        `POST ${configs}:alter`,
+        {
+          ...{ type: JSON_TYPE, body: { data: [{ ...A_CONFIG, name: "log.retention.ms" }] } },
+          needs: ["CLUSTER - ALTER_CONFIGS"],
+        },
+      ],
+    ]),
+  ),
+  [`GET ${C}/brokers/-/configs`]: { needs: ["CLUSTER - DESCRIBE_CONFIGS"] },
+  "GET /metrics": { needs: ["CLUSTER - DESCRIBE"] },
   [`GET ${T}/partitions`]: { needs: ["TOPIC t DESCRIBE"] },
   [`GET ${T}/partitions/{partition_id}`]: { needs: ["TOPIC t DESCRIBE"] },
   [`GET ${T}/partitions/{partition_id}/offset`]: { needs: ["TOPIC t DESCRIBE"] },
@@ -126,6 +154,7 @@ const OPEN = [
   `GET ${C}/brokers/{broker_id}`,
   `GET ${C}/topics`,
   `GET ${C}/consumer-groups`,
+  `GET ${C}/topics/-/configs`,
   `POST ${T}/records`,
   `POST ${T}/records:batch`,
 ];
@@ -158,7 +187,8 @@ async function ask(route: string, { body, type, query = "" }: Case) {
   // One that was deleted a moment ago is there again.
   await create("t");
   const [method = "", path = ""] = route.split(" ");
-  const url = path.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => VALUES[name] ?? name) + query;
+  const values = path.includes("broker") ? { ...VALUES, name: "log.retention.ms" } : VALUES;
+  const url = path.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => values[name] ?? name) + query;
   const answer = await world.request<{ error_code?: number }>(method, url, {
     ...{ body, headers: alice },
     ...(type === undefined ? {} : { type }),
