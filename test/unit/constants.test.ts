@@ -52,6 +52,8 @@ test("every constant is a positive whole number with its unit in its name", () =
         "PROTOCOLS",
         "CREDENTIALS",
         "ACLS",
+        "USERS",
+        "ITERATIONS",
       ],
       "INSTRUCTIONS",
     ].join("|")})(_|$)|FACTOR|^BATCH_SIZE`,
