@@ -53,6 +53,7 @@ test("every constant is a positive whole number with its unit in its name", () =
         "CREDENTIALS",
         "ACLS",
         "USERS",
+        "PASSWORDS",
         "ITERATIONS",
       ],
       "INSTRUCTIONS",
