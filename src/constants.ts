@@ -27,8 +27,7 @@ export const REQUEST_BYTES_MAX = 100 * 1024 * 1024;
 export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 /**
  * Fetch answers that one isolate holds at the same time, from before they are read until they are
- * sent. Each is there twice for a moment, as records and as the frame or JSON made of them, and a
- * Worker has 128 MB.
+ * sent. One over REST is there twice for a moment, as records and as JSON, and a Worker has 128 MB.
  */
 export const FETCH_ANSWERS_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes so held without a change for this long were left behind by a request that is gone. */
@@ -53,6 +52,17 @@ export const CHECKPOINT_CHUNKS = 256;
 export const TRIM_ROWS_PER_TURN = 256;
 /** segment.bytes: where the log starts a new segment, Kafka's default. */
 export const SEGMENT_BYTES_DEFAULT = 1024 * 1024 * 1024;
+
+/** Replicas that one DescribeLogDirs looks at: each is a call that wakes an object. */
+export const LOG_DIRS_REPLICAS_MAX = 500;
+
+/** Retention moves the log start of a partition no more often than this, whatever falls due. */
+export const RETENTION_CHECK_MS = 10_000;
+/** A Durable Object holds 10 GB. Where a partition refuses appends, with room left to clean up in. */
+export const OBJECT_BYTES_MAX = 10_000_000_000;
+export const PARTITION_BYTES_MAX = 9_500_000_000;
+/** A store asks SQLite for its size again after so many bytes of writes. */
+export const STORE_SIZE_CHECK_BYTES = 16 * 1024 * 1024;
 
 /** Decompressed size of one batch that Kedge is willing to look into. */
 export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
@@ -177,6 +187,10 @@ assert(
 assert(
   MAX_MESSAGE_BYTES_LIMIT <= CHUNK_BYTES_MAX * CHUNK_PARTS_MAX,
   "the largest batch must fit its rows",
+);
+assert(
+  PARTITION_BYTES_MAX + STORE_SIZE_CHECK_BYTES + APPEND_IN_FLIGHT_BYTES_MAX < OBJECT_BYTES_MAX,
+  "a partition refuses appends before the platform does",
 );
 assert(REPLICATE_MESSAGE_BYTES_MAX <= REPLICATE_WINDOW_BYTES_MAX, "a message must fit the window");
 assert(

@@ -72,7 +72,7 @@ function groupConfig(value: (name: string) => string): GroupConfig {
     consumerSessionTimeoutMs: number("group.consumer.session.timeout.ms"),
     consumerHeartbeatIntervalMs: number("group.consumer.heartbeat.interval.ms"),
     consumerMaxSize: number("group.consumer.max.size"),
-    consumerMigrationPolicy: policy as GroupConfig["consumerMigrationPolicy"],
+    consumerMigrationPolicy: policy.toLowerCase() as GroupConfig["consumerMigrationPolicy"],
   };
   const { minSessionTimeoutMs: min, maxSessionTimeoutMs: max } = config;
   if (min <= max) return config;
@@ -94,7 +94,7 @@ function parseStatics(text: string): ConfigMap {
   const configs = Object.entries(given).map(([name, value]) => [name, String(value)] as const);
   for (const [name, value] of configs) {
     const problem = staticConfigProblem(name, value);
-    if (problem !== null) throw wrong(`has ${name}=${value}. ${problem} The variable`);
+    if (problem !== null) throw new Error(`KEDGE_BROKER_CONFIG: ${problem}`);
   }
   return Object.fromEntries(configs);
 }

@@ -9,6 +9,7 @@ import {
   EVERY_BROKER,
   type TopicInfo,
 } from "../cluster/types.ts";
+import { ConfigOperation } from "../protocol/config-codes.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import {
   type ConfigTarget,
@@ -19,9 +20,6 @@ import {
 } from "./config-resources.ts";
 import type { RequestContext } from "./context.ts";
 import { inBackground } from "./context.ts";
-
-/** AlterConfigOp.OpType */
-export const ConfigOperation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
 
 export interface ConfigChange {
   readonly name: string;

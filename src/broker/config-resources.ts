@@ -11,11 +11,9 @@ import {
   EVERY_BROKER,
   type TopicInfo,
 } from "../cluster/types.ts";
+import { ConfigResourceType } from "../protocol/config-codes.ts";
 import { ErrorCode, KafkaError } from "../protocol/errors.ts";
 import type { RequestContext } from "./context.ts";
-
-/** ConfigResource.Type */
-export const ResourceType = { TOPIC: 2, BROKER: 4 } as const;
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [8, "BROKER_LOGGER"],
@@ -31,28 +29,53 @@ export type ConfigTarget =
 /**
  * Whose configs a request means. Throws KafkaError: 3 and 17 for a topic, 42 for a broker that is not
  * there and for what has no configs here.
+ *
+ * @param topics what `topicsNamed` found; null reads the topic
  */
 export async function configTarget(
   ctx: RequestContext,
   cluster: ClusterInfo,
   type: number,
   name: string,
+  topics: ReadonlyMap<string, TopicInfo> | null = null,
 ): Promise<ConfigTarget> {
-  if (type === ResourceType.TOPIC) return { kind: "topic", topic: await topicNamed(ctx, name) };
-  if (type === ResourceType.BROKER) return { kind: "broker", brokerId: brokerNamed(cluster, name) };
+  if (type === ConfigResourceType.TOPIC) {
+    return { kind: "topic", topic: await topicNamed(ctx, name, topics) };
+  }
+  if (type === ConfigResourceType.BROKER) {
+    return { kind: "broker", brokerId: brokerNamed(cluster, name) };
+  }
   const text = `Resources of type ${TYPE_NAMES.get(type) ?? type} have no configs in Kedge: topics (2) and brokers (4) do.`;
   throw new KafkaError(ErrorCode.INVALID_REQUEST, text);
 }
 
-async function topicNamed(ctx: RequestContext, name: string): Promise<TopicInfo> {
+async function topicNamed(
+  ctx: RequestContext,
+  name: string,
+  topics: ReadonlyMap<string, TopicInfo> | null,
+): Promise<TopicInfo> {
   const problem = topicNameProblem(name);
   if (problem !== null) throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
-  const topic = (await ctx.ports.catalogue.topics(ctx.clusterId, [name], { fresh: true })).get(
-    name,
-  );
+  const topic = (topics ?? (await readTopics(ctx, [name]))).get(name);
   if (topic !== undefined) return topic;
   const text = `The topic '${name}' does not exist.`;
   throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, text);
+}
+
+/** All topics that a request names, read in one statement; those that are not there are left out. */
+export async function topicsNamed(
+  ctx: RequestContext,
+  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
+): Promise<ReadonlyMap<string, TopicInfo>> {
+  const names = resources
+    .filter(({ resourceType }) => resourceType === ConfigResourceType.TOPIC)
+    .map(({ resourceName }) => resourceName)
+    .filter((name) => topicNameProblem(name) === null);
+  return names.length === 0 ? new Map() : readTopics(ctx, [...new Set(names)]);
+}
+
+function readTopics({ ports, clusterId }: RequestContext, names: readonly string[]) {
+  return ports.catalogue.topics(clusterId, names, { fresh: true });
 }
 
 function brokerNamed(cluster: ClusterInfo, name: string): number {

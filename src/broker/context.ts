@@ -8,6 +8,7 @@ import type { ConfigMap } from "../cluster/types.ts";
 import type { GroupConfig } from "../group/config.ts";
 import type { Lease } from "./fetch-budget.ts";
 import type { Ports } from "./ports.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
 
 /** The broker-level settings that handlers read, under Kafka's names. Parsed once in env.ts. */
 export interface BrokerConfig {
@@ -49,6 +50,8 @@ export interface RequestContext {
   readonly readNearest?: boolean;
   /** What this request holds of the isolate's bytes for fetch answers; absent: no bound. */
   readonly answerBytes?: Lease;
+  /** What this isolate has answered; absent: nobody counts. */
+  readonly requestMetrics?: RequestMetrics;
   /** The address that clients dial to reach a broker; each its own, see router/advertised.ts. */
   advertised(brokerId: number): BrokerAddress;
   /** Milliseconds since the Unix epoch. */

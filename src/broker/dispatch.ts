@@ -3,10 +3,9 @@
  * this process (REST), who have values and not bytes.
  */
 import { assert } from "../lib/assert.ts";
-import { concatBytes } from "../lib/bytes.ts";
 import { ErrorCode, errorName, KafkaError, ProtocolError } from "../protocol/errors.ts";
 import type { RequestHeader } from "../protocol/frame.ts";
-import { decodeRequestHeader, encodeResponsePieces } from "../protocol/frame.ts";
+import { decodeRequestHeader, encodeResponseFrame } from "../protocol/frame.ts";
 import { Reader } from "../protocol/reader.ts";
 import type { AnyApi, RequestInputOf, ResponseOf } from "../protocol/schema.ts";
 import type { RequestContext, RequestContextBase } from "./context.ts";
@@ -32,15 +31,6 @@ export async function dispatchFrame(
   base: RequestContextBase,
   bytes: Uint8Array,
 ): Promise<Uint8Array | null> {
-  const pieces = await dispatchPieces(base, bytes);
-  return pieces === null ? null : concatBytes(pieces);
-}
-
-/** The same with the reply in pieces, in order: records are among them as they were read. */
-export async function dispatchPieces(
-  base: RequestContextBase,
-  bytes: Uint8Array,
-): Promise<Uint8Array[] | null> {
   const prefixed = hasSizePrefix(bytes);
   const header = decodeHeader(bytes, prefixed ? SIZE_PREFIX_BYTES : 0);
   const handler = handlerByKey(header.apiKey);
@@ -133,17 +123,16 @@ function decodeBody(api: AnyApi, header: RequestHeader, bytes: Uint8Array): unkn
 }
 
 /** The v0 body with error 35 and our range, so that the client can ask again (KIP-511). */
-function apiVersionsFallback(handler: Handler, correlationId: number): Uint8Array[] {
+function apiVersionsFallback(handler: Handler, correlationId: number): Uint8Array {
   const [minVersion, maxVersion] = handler.advertised;
-  return encodeResponsePieces(handler.api, 0, correlationId, {
+  return encodeResponseFrame(handler.api, 0, correlationId, {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion, maxVersion }],
   });
 }
 
-function reframe(pieces: Uint8Array[], prefixed: boolean): Uint8Array[] {
-  if (prefixed) return pieces;
-  return pieces.map((piece, at) => (at === 0 ? piece.subarray(SIZE_PREFIX_BYTES) : piece));
+function reframe(frame: Uint8Array, prefixed: boolean): Uint8Array {
+  return prefixed ? frame : frame.subarray(SIZE_PREFIX_BYTES);
 }
 
 /**
@@ -151,6 +140,24 @@ function reframe(pieces: Uint8Array[], prefixed: boolean): Uint8Array[] {
  * other as UNKNOWN_SERVER_ERROR (KafkaApis.handleError). Otherwise it is thrown on.
  */
 async function answer(handler: Handler, ctx: RequestContext, request: unknown): Promise<unknown> {
+  const { requestMetrics: metrics } = ctx;
+  const { name } = handler.api;
+  const startedMs = ctx.now();
+  try {
+    const response = await answerOrFail(handler, ctx, request);
+    metrics?.answered(name, ctx.now() - startedMs, response);
+    return response;
+  } catch (error) {
+    metrics?.failed(name, ctx.now() - startedMs);
+    throw error;
+  }
+}
+
+async function answerOrFail(
+  handler: Handler,
+  ctx: RequestContext,
+  request: unknown,
+): Promise<unknown> {
   try {
     return await handler.handle(ctx, request);
   } catch (error) {
@@ -168,11 +175,11 @@ async function run(
   ctx: RequestContext,
   correlationId: number,
   request: unknown,
-): Promise<Uint8Array[] | null> {
+): Promise<Uint8Array | null> {
   try {
     const response = await answer(handler, ctx, request);
     if (response === null) return null;
-    return encodeResponsePieces(handler.api, ctx.apiVersion, correlationId, response);
+    return encodeResponseFrame(handler.api, ctx.apiVersion, correlationId, response);
   } catch (error) {
     if (error instanceof ConnectionError) throw error;
     logFailure(handler, ctx, error);

@@ -28,8 +28,8 @@ import { leaderOf, logRules, lookUpTopics } from "./topics.ts";
 const GATHER_MS = 5;
 /** How long a read looks for a leader, whatever the client's patience. */
 const READ_TIMEOUT_MS = 5_000;
-/** Short of memory, a fetch still asks so many partitions at a time. */
-const PARTITIONS_AT_ONCE_MIN = 16;
+/** Partitions asked at the same time: objects that sleep shall not all wake at once. */
+const PARTITIONS_AT_ONCE = 32;
 
 const NO_CONFIGS = { configs: {} };
 
@@ -102,7 +102,7 @@ export class Fetching {
     const others = bytesOf(this.#slots) - bytesOf(slots);
     const room = Math.max(0, this.#maxBytes - others);
     const wanted = this.#wantedBytes(slots, room);
-    const least = FETCH_SHARE_BYTES_MIN * Math.min(slots.length, PARTITIONS_AT_ONCE_MIN);
+    const least = FETCH_SHARE_BYTES_MIN * Math.min(slots.length, PARTITIONS_AT_ONCE);
     const taken = await this.#take(wanted, Math.min(wanted, least));
     const left = Math.max(0, taken - (await this.#readWaves(slots, taken)));
     this.#lease.keep(bytesOf(this.#slots) + left);
@@ -132,6 +132,7 @@ export class Fetching {
     // Without any memory a partition is asked only how it is, if that is not known.
     const slots = taken > 0 ? all : all.filter(({ readFrom }) => readFrom < 0);
     const share = shareOf(taken, slots.length);
+    const last = (from: number): number => Math.min(slots.length, from + PARTITIONS_AT_ONCE);
     const askOf = (slot: Slot | undefined): number =>
       slot === undefined ? 0 : Math.min(this.#limitOf(slot), share, taken);
     let came = 0;
@@ -139,7 +140,7 @@ export class Fetching {
       const left = taken - came;
       let asked = askOf(slots[from]);
       let to = from + 1;
-      while (to < slots.length && asked + askOf(slots[to]) <= left) asked += askOf(slots[to++]);
+      while (to < last(from) && asked + askOf(slots[to]) <= left) asked += askOf(slots[to++]);
       const wave = slots.slice(from, to);
       const first = share <= taken && bytesOf(this.#slots) === 0;
       await Promise.all(

@@ -21,6 +21,7 @@ import { initProducerIdHandler } from "./handle/22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./handle/23-offset-for-leader-epoch.ts";
 import { describeConfigsHandler } from "./handle/32-describe-configs.ts";
 import { alterConfigsHandler } from "./handle/33-alter-configs.ts";
+import { describeLogDirsHandler } from "./handle/35-describe-log-dirs.ts";
 import { createPartitionsHandler } from "./handle/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handle/42-delete-groups.ts";
 import { electLeadersHandler } from "./handle/43-elect-leaders.ts";
@@ -29,6 +30,7 @@ import { alterPartitionReassignmentsHandler } from "./handle/45-alter-partition-
 import { listPartitionReassignmentsHandler } from "./handle/46-list-partition-reassignments.ts";
 import { offsetDeleteHandler } from "./handle/47-offset-delete.ts";
 import { describeClusterHandler } from "./handle/60-describe-cluster.ts";
+import { describeProducersHandler } from "./handle/61-describe-producers.ts";
 import { consumerGroupHeartbeatHandler } from "./handle/68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./handle/69-consumer-group-describe.ts";
 import { describeTopicPartitionsHandler } from "./handle/75-describe-topic-partitions.ts";
@@ -57,6 +59,7 @@ export const handlers: readonly Handler[] = [
   offsetForLeaderEpochHandler,
   describeConfigsHandler,
   alterConfigsHandler,
+  describeLogDirsHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
   electLeadersHandler,
@@ -65,6 +68,7 @@ export const handlers: readonly Handler[] = [
   listPartitionReassignmentsHandler,
   offsetDeleteHandler,
   describeClusterHandler,
+  describeProducersHandler,
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,

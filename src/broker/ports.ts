@@ -217,6 +217,31 @@ export interface DeleteRecordsResult {
   readonly lowWatermark: number;
 }
 
+/** What a replica says of its log; all numbers -1 on error. */
+export interface LogStatus {
+  readonly errorCode: number;
+  readonly isLeader: boolean;
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  /** As far as this replica knows. */
+  readonly highWatermark: number;
+  readonly sizeInBytes: number;
+}
+
+export interface ActiveProducer {
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly lastSequence: number;
+  /** When the log last took a batch of it, by the leader's clock. */
+  readonly lastAppendMs: number;
+}
+
+export interface ActiveProducers {
+  readonly errorCode: number;
+  /** Without those that have expired. */
+  readonly producers: readonly ActiveProducer[];
+}
+
 /**
  * The leader of a partition. A deleted or never created partition answers
  * UNKNOWN_TOPIC_OR_PARTITION (3) in every result; a transport failure rejects.
@@ -234,6 +259,10 @@ export interface PartitionPort {
   deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult>;
   /** Where the leader's log has the end of an epoch (KIP-101). */
   epochEnd(request: EpochEndRequest): Promise<EpochEndResult>;
+  /** Any replica says this of itself. */
+  status(): Promise<LogStatus>;
+  /** The idempotent producers that the leader remembers. */
+  activeProducers(): Promise<ActiveProducers>;
 }
 
 export interface PartitionsPort {

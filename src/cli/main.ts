@@ -12,6 +12,7 @@ interface Entry {
 
 const COMMANDS: readonly Entry[] = [
   { name: "topics", load: async () => (await import("./commands/topics.ts")).topicsCommand() },
+  { name: "configs", load: async () => (await import("./commands/configs.ts")).configsCommand() },
   {
     name: "console-producer",
     load: async () => (await import("./commands/console-producer.ts")).consoleProducerCommand(),
@@ -60,6 +61,7 @@ const COMMANDS: readonly Entry[] = [
       (await import("./commands/reassign-partitions.ts")).reassignPartitionsCommand(),
   },
   { name: "brokers", load: async () => (await import("./commands/brokers.ts")).brokersCommand() },
+  { name: "doctor", load: async () => (await import("./commands/doctor.ts")).doctorCommand() },
   { name: "cluster", load: async () => (await import("./commands/cluster.ts")).clusterCommand() },
   {
     name: "api-versions",

@@ -1,4 +1,4 @@
-/** The REST routes that have no Kafka API: fencing, and configs that no API tells yet. */
+/** The REST routes that have no Kafka API: fencing. */
 import { type ConnectionOptions, connection } from "./connection.ts";
 import { CommandFailure } from "./failure.ts";
 

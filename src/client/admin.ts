@@ -10,6 +10,8 @@ import { listPartitionReassignmentsApi } from "../protocol/api/46-list-partition
 import { describeClusterApi } from "../protocol/api/60-describe-cluster.ts";
 import { apiByKey } from "../protocol/api/registry.ts";
 import { AdminCalls, errorOf, failureOf, partitionName, throwIfAny } from "./admin-calls.ts";
+import type { ConfigAlteration, ConfigResource, DescribedConfigs } from "./admin-config-types.ts";
+import { describeConfigs, incrementalAlterConfigs } from "./admin-configs.ts";
 import type {
   ConsumerGroupDescription,
   ConsumerGroupListing,
@@ -289,6 +291,35 @@ export class Admin {
         })),
       );
     });
+  }
+
+  /**
+   * Configs of topics and brokers, in the order asked for; of all brokers (the name "") only what was
+   * set for all of them.
+   *
+   * @param options.includeSynonyms also what would hold without the value that does
+   */
+  async describeConfigs(
+    resources: readonly (ConfigResource & { readonly configNames?: readonly string[] })[],
+    options: CallOptions & {
+      readonly includeSynonyms?: boolean;
+      readonly includeDocumentation?: boolean;
+    } = {},
+  ): Promise<DescribedConfigs[]> {
+    return describeConfigs(this.#calls, resources, options);
+  }
+
+  /**
+   * Changes single configs; what is not named stays as it is. Of a resource all changes are made or
+   * none (INVALID_CONFIG, INVALID_REQUEST).
+   *
+   * @param options.validateOnly checks all, changes nothing
+   */
+  async incrementalAlterConfigs(
+    alterations: readonly ConfigAlteration[],
+    options: CallOptions & { readonly validateOnly?: boolean } = {},
+  ): Promise<void> {
+    return incrementalAlterConfigs(this.#calls, alterations, options);
   }
 
   /**

@@ -225,7 +225,7 @@ export class ClassicMembership implements Membership {
   }
 
   #protocols() {
-    const { assignment, subscription } = this.#host;
+    const { assignment, subscription, settings } = this.#host;
     const ownedPartitions = byTopic(placesOf(assignment.partitions));
     return this.#assignors.map((assignor) => ({
       name: assignor.name,
@@ -234,7 +234,7 @@ export class ClassicMembership implements Membership {
         userData: assignor.userData(this.#previous),
         ownedPartitions,
         generationId: this.#generationId,
-        rackId: null,
+        rackId: settings["client.rack"] || null,
       }),
     }));
   }
@@ -301,10 +301,13 @@ export class ClassicMembership implements Membership {
       await calls.revoked(revoked);
       this.#rejoinReason = "need to revoke partitions and re-join";
     }
-    assignment.assign(assigned);
-    this.#previous = { partitions: assigned, generationId: this.#generationId };
-    this.#host.joined();
-    await calls.assigned(assigned.filter(isNotIn(owned)));
+    // The group may have gone on without this member meanwhile: the next turn loses all.
+    if (!this.#isNobody) {
+      assignment.assign(assigned);
+      this.#previous = { partitions: assigned, generationId: this.#generationId };
+      this.#host.joined();
+      await calls.assigned(assigned.filter(isNotIn(owned)));
+    }
     calls.throwIfAny();
   }
 

@@ -53,6 +53,7 @@ export class HeartbeatFields {
       memberId: member.memberId,
       memberEpoch: member.generationIdOrMemberEpoch,
       instanceId: member.groupInstanceId,
+      rackId: known === null ? this.#settings["client.rack"] || null : null,
       ...(known === null ? whole(current) : changes(current, known)),
     };
   }

@@ -2,7 +2,21 @@
  * The Kedge SDK: Kafka's Producer, Consumer and Admin over HTTPS, by nothing but fetch. Works in
  * Workers, Node, browsers, Deno and Bun.
  */
+
+export type {
+  ConfigOperationName,
+  ConfigSourceName,
+  ConfigTypeName,
+} from "../protocol/config-codes.ts";
 export { Admin, type AdminConfig } from "./admin.ts";
+export type {
+  ConfigAlteration,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  ConfigSynonym,
+  DescribedConfigs,
+} from "./admin-config-types.ts";
 export type {
   ConsumerGroupDescription,
   ConsumerGroupListing,

@@ -179,14 +179,15 @@ const GROUP_CONFIGS: readonly BrokerConfigDef[] = [
   fixed(
     int("group.consumer.max.size", 2_147_483_647, 1, "Members that a consumer group may have."),
   ),
-  fixed(
-    choice(
+  fixed({
+    ...choice(
       "group.consumer.migration.policy",
       "bidirectional",
       ["bidirectional", "upgrade", "downgrade", "disabled"],
       "Whether classic groups become consumer groups when a member asks for it, and back.",
     ),
-  ),
+    anyCase: true,
+  }),
   fixed(
     int(
       "group.consumer.session.timeout.ms",

@@ -19,6 +19,8 @@ export interface ConfigDef {
   readonly max?: number;
   /** The values of a string, or the members of a list. */
   readonly oneOf?: readonly string[];
+  /** A string's value may be written in any case. */
+  readonly anyCase?: boolean;
 }
 
 export const INT_MAX = 2n ** 31n - 1n;
@@ -93,10 +95,12 @@ function mismatch(def: ConfigDef, value: string): string | null {
       return doubleMismatch(def, value);
     case "boolean":
       return /^(true|false)$/i.test(value) ? null : "it must be true or false";
-    case "string":
-      return def.oneOf?.includes(value) === false
+    case "string": {
+      const given = def.anyCase === true ? value.toLowerCase() : value;
+      return def.oneOf?.includes(given) === false
         ? `it must be one of ${def.oneOf.join(", ")}`
         : null;
+    }
     case "list":
       return listMismatch(def, value);
     case "password":

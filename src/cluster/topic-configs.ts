@@ -346,21 +346,6 @@ function contradiction(configs: TopicConfigs): string | null {
   return null;
 }
 
-export interface EffectiveTopicConfig {
-  readonly name: string;
-  readonly value: string;
-  /** Set on the topic itself; otherwise it is the default. */
-  readonly isSet: boolean;
-}
-
-/** Every known config with the value that holds for a topic, ordered by name. */
-export function effectiveTopicConfigs(configs: TopicConfigs): EffectiveTopicConfig[] {
-  return TOPIC_CONFIGS.map(({ name, default: fallback }) => {
-    const own = configs[name];
-    return { name, value: own ?? fallback, isSet: own !== undefined };
-  });
-}
-
 /** The text that holds for a topic: its own, or Kafka's default. Throws on a name not known here. */
 export function topicConfigText(configs: TopicConfigs, name: string): string {
   const def = BY_NAME.get(name);

@@ -5,17 +5,9 @@
 import { assert } from "../lib/assert.ts";
 import type { EpochEntry } from "./epochs.ts";
 import type { ProducerBatch, ProducerEntry } from "./producer-state.ts";
+import type { Segment } from "./segments.ts";
 
-const VERSION = 1;
-
-/** A run of chunks that retention deletes as a whole. */
-export interface Segment {
-  readonly baseOffset: number;
-  bytes: number;
-  maxTimestamp: number;
-  /** The clock when its first chunk was appended: what segment.ms and an empty timestamp go by. */
-  firstAppendedAtMs: number;
-}
+const VERSION = 2;
 
 export interface Checkpoint {
   readonly logStartOffset: number;
@@ -30,7 +22,8 @@ export function encodeCheckpoint(state: Checkpoint): Uint8Array {
   for (const { epoch, startOffset } of state.epochs) out.push(epoch, startOffset);
   out.push(state.segments.length);
   for (const segment of state.segments) {
-    out.push(segment.baseOffset, segment.bytes, segment.maxTimestamp, segment.firstAppendedAtMs);
+    out.push(segment.baseOffset, segment.bytes, segment.maxTimestamp);
+    out.push(segment.firstAppendedAtMs, segment.lastAppendedAtMs);
   }
   const at = out.push(0) - 1;
   let producers = 0;
@@ -67,6 +60,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
       bytes: next(),
       maxTimestamp: next(),
       firstAppendedAtMs: next(),
+      lastAppendedAtMs: next(),
     }),
   );
   const batch = (): ProducerBatch => ({

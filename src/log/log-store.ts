@@ -39,6 +39,8 @@ export interface LogStore extends LogReader {
   previousCheckpoint(): Uint8Array | null;
   /** Base offset of the first chunk stored, null when there is none. */
   firstOffset(): number | null;
+  /** What the store takes up, as the platform counts it against an object's bound. */
+  bytesStored(): number;
   /**
    * Base offset of the chunk to keep first when whole chunks that end before `below` are deleted, up
    * to `rows` rows of them and at least one chunk; null when there is nothing to delete.
@@ -57,4 +59,4 @@ export interface LogStore extends LogReader {
 }
 
 /** What a machine may ask of the store while it decides. */
-export type LogView = LogReader & Pick<LogStore, "trimPoint">;
+export type LogView = LogReader & Pick<LogStore, "trimPoint" | "bytesStored">;

@@ -14,10 +14,12 @@ import {
   batchProducerId,
   batchSizeInBytes,
 } from "../protocol/record-batch.ts";
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type Segment } from "./checkpoint.ts";
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { EpochCache } from "./epochs.ts";
+import type { LogConfig } from "./log-config.ts";
 import type { LogStore, StoredChunk } from "./log-store.ts";
 import { type ProducerEntry, ProducerStates } from "./producer-state.ts";
+import { mustRoll, type Segment } from "./segments.ts";
 
 /** A change of the log. Facts of one turn are stored in one transaction (LOG3). */
 export type LogFact =
@@ -111,11 +113,11 @@ export class PartitionLog {
     return this.segments.at(-1);
   }
 
-  /** Base offset of the segment that a batch of that size goes to (LOG6). */
-  segmentFor(batchBytes: number, segmentBytes: number): number {
+  /** Base offset of the segment that a batch of that size, appended now, goes to (LOG6). */
+  segmentFor(batchBytes: number, nowMs: number, config: LogConfig): number {
     const active = this.activeSegment;
-    if (active === undefined || active.bytes + batchBytes > segmentBytes) return this.#logEndOffset;
-    return active.baseOffset;
+    const rolls = active === undefined || mustRoll(active, batchBytes, nowMs, config);
+    return rolls ? this.#logEndOffset : active.baseOffset;
   }
 
   apply(fact: LogFact): void {
@@ -182,12 +184,14 @@ export class PartitionLog {
         bytes: 0,
         maxTimestamp: -1,
         firstAppendedAtMs: appendedAtMs,
+        lastAppendedAtMs: appendedAtMs,
       };
       this.segments.push(segment);
       this.#dropDeletedSegments();
     }
     segment.bytes += batchSizeInBytes(bytes, at);
     segment.maxTimestamp = Math.max(segment.maxTimestamp, batchMaxTimestamp(bytes, at));
+    segment.lastAppendedAtMs = appendedAtMs;
     this.epochs.append(batchPartitionLeaderEpoch(bytes, at), baseOffset);
     const producerId = batchProducerId(bytes, at);
     if (producerId >= 0) {
@@ -283,9 +287,11 @@ export class PartitionLog {
     const offset = this.#logStartOffset;
     this.epochs.truncateBefore(offset);
     this.#dropDeletedSegments();
+    // LOG71: of a log without a record nothing is left, not even the active segment.
+    if (offset === this.#logEndOffset) this.segments = [];
   }
 
-  /** A segment goes once every offset in it is below the log start; the active one stays. */
+  /** A segment goes once every offset in it is below the log start. */
   #dropDeletedSegments(): void {
     while ((this.segments[1]?.baseOffset ?? Infinity) <= this.#logStartOffset) {
       this.segments.shift();

@@ -48,6 +48,11 @@ export class ProducerStates {
     return this.#entries.values();
   }
 
+  /** LOG14: those that have not expired. */
+  active(nowMs: number): ProducerEntry[] {
+    return [...this.#entries.values()].filter((entry) => !hasExpired(entry, nowMs));
+  }
+
   restore(entry: ProducerEntry): void {
     this.#entries.set(entry.producerId, entry);
   }

@@ -15,9 +15,9 @@ import {
   decodeRecordBatch,
   type KafkaRecord,
 } from "../protocol/record-batch.ts";
-import type { Segment } from "./checkpoint.ts";
 import type { LogReader, StoredChunk } from "./log-store.ts";
 import type { PartitionLog } from "./partition-log.ts";
+import type { Segment } from "./segments.ts";
 
 export interface ReadRange {
   readonly fetchOffset: number;

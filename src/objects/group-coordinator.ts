@@ -21,11 +21,6 @@ export class GroupCoordinator extends Partition<CoordinatorHost> {
     super(ctx, env, (options) => hostCoordinator(options, brokerConfig(env).group));
   }
 
-  /** Who has not been needed yet reads its row when it is. */
-  override async nudge(): Promise<void> {
-    if (this.isOpen) await super.nudge();
-  }
-
   /** A request to the groups of this partition. */
   async group(ask: GroupAsk): Promise<GroupReply> {
     this.countRequest();

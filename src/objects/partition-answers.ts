@@ -1,5 +1,5 @@
 /** What a partition's object answers when it does not do what it was asked. */
-import type { AppendResult, ListOffsetResult, ReadResult } from "../broker/ports.ts";
+import type { AppendResult, ListOffsetResult, LogStatus, ReadResult } from "../broker/ports.ts";
 import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
 import { EMPTY_BYTES } from "../lib/bytes.ts";
 import { ErrorCode } from "../protocol/errors.ts";
@@ -54,6 +54,11 @@ export function refusedRead(errorCode: number, logStartOffset = -1): ReadResult 
     records: EMPTY_BYTES,
     divergingEpoch: null,
   };
+}
+
+export function refusedStatus(errorCode: number): LogStatus {
+  const none = { logStartOffset: -1, logEndOffset: -1, highWatermark: -1, sizeInBytes: -1 };
+  return { errorCode, isLeader: false, ...none };
 }
 
 export function refusedOffset(errorCode: number): ListOffsetResult {

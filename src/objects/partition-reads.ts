@@ -3,10 +3,12 @@
  * simulator's objects answer by the same rules.
  */
 import type {
+  ActiveProducers,
   EpochEndRequest,
   EpochEndResult,
   ListOffsetRequest,
   ListOffsetResult,
+  LogStatus,
   ReadRequest,
   ReadResult,
 } from "../broker/ports.ts";
@@ -69,6 +71,30 @@ export function answerEpochEnd(
   const { log } = replica;
   const { epoch, endOffset } = log.epochs.endOffsetFor(request.leaderEpoch, log.logEndOffset);
   return { errorCode, leaderEpoch: epoch, endOffset };
+}
+
+export function answerStatus({ replica }: Pick<Readable, "replica">): LogStatus {
+  const { logStartOffset, logEndOffset, highWatermark, sizeInBytes } = replica.log;
+  return {
+    ...{ errorCode: ErrorCode.NONE, isLeader: replica.isLeader },
+    ...{ logStartOffset, logEndOffset, highWatermark, sizeInBytes },
+  };
+}
+
+/** KIP-664: of the leader, since a follower may lack the newest. */
+export function answerActiveProducers(
+  { replica }: Pick<Readable, "replica">,
+  nowMs: number,
+): ActiveProducers {
+  const errorCode = readError(replica, -1, false);
+  if (errorCode !== ErrorCode.NONE) return { errorCode, producers: [] };
+  const producers = replica.log.producers.active(nowMs).map((entry) => ({
+    producerId: entry.producerId,
+    epoch: entry.epoch,
+    lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+    lastAppendMs: entry.lastAppendMs,
+  }));
+  return { errorCode, producers };
 }
 
 /** Consumers read the leader, unless they asked for a replica near them (KIP-392). */

@@ -6,20 +6,27 @@
 import { DurableObject } from "cloudflare:workers";
 import { logEntry } from "../broker/context.ts";
 import type {
+  ActiveProducers,
   AppendRequest,
   AppendResult,
+  CataloguePort,
   DeleteRecordsResult,
   EpochEndRequest,
   EpochEndResult,
   ListOffsetRequest,
   ListOffsetResult,
+  LogStatus,
   PartitionAddress,
   ReadRequest,
   ReadResult,
 } from "../broker/ports.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
-import { APPEND_IN_FLIGHT_BYTES_MAX, MAX_MESSAGE_BYTES_LIMIT } from "../constants.ts";
-import type { Env } from "../env.ts";
+import {
+  APPEND_IN_FLIGHT_BYTES_MAX,
+  MAX_MESSAGE_BYTES_LIMIT,
+  PARTITION_BYTES_MAX,
+} from "../constants.ts";
+import { brokerConfig, type Env } from "../env.ts";
 import { assert } from "../lib/assert.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
@@ -31,11 +38,18 @@ import {
   REFUSED_APPEND,
   refusedOffset,
   refusedRead,
+  refusedStatus,
   THROTTLED_APPEND,
   unusableAppend,
 } from "./partition-answers.ts";
 import { namespaceOf, parsePartitionName } from "./partition-name.ts";
-import { answerEpochEnd, answerListOffset, answerRead } from "./partition-reads.ts";
+import {
+  answerActiveProducers,
+  answerEpochEnd,
+  answerListOffset,
+  answerRead,
+  answerStatus,
+} from "./partition-reads.ts";
 import { decodeRead, encodeReadResult } from "./read-message.ts";
 import {
   type HostOptions,
@@ -152,6 +166,17 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
     return { errorCode: this.#whyAbsent, leaderEpoch: -1, endOffset: -1 };
   }
 
+  async status(): Promise<LogStatus> {
+    const host = this.#host ?? (await this.#findMyself());
+    return host === null ? refusedStatus(this.#whyAbsent) : answerStatus(host);
+  }
+
+  async activeProducers(): Promise<ActiveProducers> {
+    const host = this.#host ?? (await this.#findMyself());
+    if (host !== null) return answerActiveProducers(host, Date.now());
+    return { errorCode: this.#whyAbsent, producers: [] };
+  }
+
   async deleteRecords(offset: number, timeoutMs: number): Promise<DeleteRecordsResult> {
     const host = this.#host ?? (await this.#findMyself());
     const reply =
@@ -167,7 +192,7 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
   async destroy(): Promise<void> {
     // A call that comes late must not take a replica that was put back meanwhile.
     const catalogue = createCatalogue(this.env.CATALOGUE);
-    if ((await readIdentity(catalogue, this.#address, true)) !== null) return;
+    if ((await this.#readIdentity(catalogue, true)) !== null) return;
     this.#destroyed++;
     this.#problem = null;
     this.#close("the partition was deleted");
@@ -267,9 +292,21 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
       catalogue: createCatalogue(this.env.CATALOGUE),
       address: this.#address,
       identity,
+      staticConfigs: brokerConfig(this.env).static,
       onIdentity: (read) => this.#keep(read),
+      onFull: (bytes) => this.#alertFull(bytes),
       afterTurn: (highWatermark) => this.#waiters.wake(highWatermark),
     });
+  }
+
+  #readIdentity(catalogue: CataloguePort, fresh: boolean): ReturnType<typeof readIdentity> {
+    return readIdentity(catalogue, this.#address, brokerConfig(this.env).static, fresh);
+  }
+
+  #alertFull(bytes: number): void {
+    const object = this.ctx.id.name ?? "";
+    const message = `${object} holds ${bytes} bytes and refuses appends from ${PARTITION_BYTES_MAX} on: lower retention.bytes or retention.ms of its topic, or delete records`;
+    logEntry({}, { level: "error", message, object });
   }
 
   /** What the catalogue said to a replica that read its row again. */
@@ -293,8 +330,8 @@ export class Partition<Host extends ReplicaHost = ReplicaHost> extends DurableOb
     const destroyed = this.#destroyed;
     // What this isolate read lately serves the thousand objects of a new topic with one query. After
     // a deletion only the catalogue itself can say that there is something to open again.
-    const known = destroyed === 0 ? await readIdentity(catalogue, this.#address, false) : null;
-    const found = known ?? (await readIdentity(catalogue, this.#address, true));
+    const known = destroyed === 0 ? await this.#readIdentity(catalogue, false) : null;
+    const found = known ?? (await this.#readIdentity(catalogue, true));
     if (this.#destroyed !== destroyed || found === null) return null;
     this.ctx.storage.kv.put(IDENTITY, found.identity);
     this.#host = this.#load(found.identity);

@@ -124,6 +124,11 @@ class RemotePartition implements PartitionPort {
 
   epochEnd: PartitionPort["epochEnd"] = async (request) => (await this.#stub()).epochEnd(request);
 
+  status: PartitionPort["status"] = async () => (await this.#stub()).status();
+
+  activeProducers: PartitionPort["activeProducers"] = async () =>
+    (await this.#stub()).activeProducers();
+
   /** Parked here and not in the object, which may sleep meanwhile: it wakes us over a WebSocket. */
   waitForData: PartitionPort["waitForData"] = async (offset, timeoutMs, signal) => {
     if (signal.aborted) return false;

@@ -3,9 +3,10 @@
  * mean here. A copy for a follower is an RPC to that replica's object; the catalogue is D1.
  */
 import type { CataloguePort, PartitionAddress } from "../broker/ports.ts";
-import { topicConfigText } from "../cluster/topic-configs.ts";
-import type { PartitionInfo, TopicInfo } from "../cluster/types.ts";
+import { brokerConfigValue, brokerSources, topicConfigValue } from "../cluster/config-sources.ts";
+import type { ClusterInfo, ConfigMap, PartitionInfo, TopicInfo } from "../cluster/types.ts";
 import type { CoordinatorReply } from "../group/coordinator.ts";
+import type { LogConfig } from "../log/log-config.ts";
 import { LogWriter } from "../log/log-writer.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import type { ReplyTo } from "../machine/machine.ts";
@@ -33,7 +34,7 @@ export interface Identity {
   /** STORAGE_FORMAT of the Kedge that wrote the object's storage. */
   readonly format: number;
   readonly minInsyncReplicas: number;
-  readonly segmentBytes: number;
+  readonly log: LogConfig;
   /** Location hint of each replica's broker: whoever names an object first decides where it is. */
   readonly hints: Readonly<Record<number, string>>;
   /** Brokers that were fenced when the catalogue was read. */
@@ -64,8 +65,12 @@ export interface HostOptions {
   readonly catalogue: CataloguePort;
   readonly address: PartitionAddress;
   readonly identity: Identity;
+  /** KEDGE_BROKER_CONFIG */
+  readonly staticConfigs: ConfigMap;
   /** The catalogue was read: what is to be kept of it, or that the partition is gone. */
   readonly onIdentity: (identity: Identity | null) => void;
+  /** LOG75: the partition refuses appends, since its store holds that many bytes. */
+  readonly onFull: (bytes: number) => void;
   /** A turn has ended. */
   readonly afterTurn: (highWatermark: number) => void;
 }
@@ -74,6 +79,7 @@ export interface HostOptions {
 export async function readIdentity(
   catalogue: CataloguePort,
   { clusterId, topicId, partition, brokerId }: PartitionAddress,
+  statics: ConfigMap,
   fresh: boolean,
 ): Promise<{ identity: Identity; partition: PartitionInfo } | null> {
   const topic = (await catalogue.topicsById(clusterId, [topicId], { fresh })).get(topicId);
@@ -85,14 +91,36 @@ export async function readIdentity(
   const fenced = cluster?.brokers.filter((broker) => broker.fenced) ?? [];
   const fencedBrokers = fenced.map((broker) => broker.brokerId);
   const format = STORAGE_FORMAT;
-  return { identity: { ...configOf(topic), format, hints, fencedBrokers }, partition: state };
+  const configs = configsOf(topic, cluster ?? { configs: {} }, statics, brokerId);
+  return { identity: { ...configs, format, hints, fencedBrokers }, partition: state };
 }
 
-function configOf({ configs }: TopicInfo): Pick<Identity, "minInsyncReplicas" | "segmentBytes"> {
-  return {
-    minInsyncReplicas: Number(topicConfigText(configs, "min.insync.replicas")),
-    segmentBytes: Number(topicConfigText(configs, "segment.bytes")),
+/** What holds for the topic on this replica's broker. */
+function configsOf(
+  topic: TopicInfo,
+  cluster: Pick<ClusterInfo, "configs">,
+  statics: ConfigMap,
+  brokerId: number,
+): Pick<Identity, "minInsyncReplicas" | "log"> {
+  const sources = brokerSources(cluster, statics, brokerId);
+  const text = (name: string): string => topicConfigValue(name, topic.configs, sources);
+  const number = (name: string): number => Number(text(name));
+  const policies = text("cleanup.policy").split(",");
+  const has = (policy: string): boolean => policies.some((name) => name.trim() === policy);
+  const log: LogConfig = {
+    segmentBytes: number("segment.bytes"),
+    segmentMs: number("segment.ms"),
+    retentionMs: number("retention.ms"),
+    retentionBytes: number("retention.bytes"),
+    retentionCheckMs: Number(brokerConfigValue("log.retention.check.interval.ms", sources)),
+    cleanupDelete: has("delete"),
+    cleanupCompact: has("compact"),
+    minCleanableDirtyRatio: number("min.cleanable.dirty.ratio"),
+    minCompactionLagMs: number("min.compaction.lag.ms"),
+    maxCompactionLagMs: number("max.compaction.lag.ms"),
+    deleteRetentionMs: number("delete.retention.ms"),
   };
+  return { minInsyncReplicas: number("min.insync.replicas"), log };
 }
 
 export function hostReplica(options: HostOptions): ReplicaHost {
@@ -129,8 +157,19 @@ export function host<
   const shell = new ReplicaShell<Input, Message, Reply>(ctx, onTop.machine, {
     store: (facts) => storeFacts(store, writer, facts),
     send: (message) => (isReplicaMessage(message) ? outcomeOf(message) : onTop.send(message)),
-    afterTurn: () => options.afterTurn(log.highWatermark),
+    afterTurn: () => {
+      alertIfFull();
+      options.afterTurn(log.highWatermark);
+    },
   });
+
+  let wasFull = false;
+  /** Once, and not for every append that is refused. */
+  const alertIfFull = (): void => {
+    const { isFull } = replica;
+    if (isFull && !wasFull) options.onFull(store.bytesStored());
+    wasFull = isFull;
+  };
 
   const outcomeOf = (message: ReplicaMessage): Promise<ReplicaInput> => {
     switch (message.kind) {
@@ -176,7 +215,7 @@ export function host<
 
   const readRow = async (): Promise<ReplicaInput> => {
     try {
-      const found = await readIdentity(options.catalogue, address, true);
+      const found = await readIdentity(options.catalogue, address, options.staticConfigs, true);
       options.onIdentity(found?.identity ?? null);
       if (found === null) return { kind: "catalogue", partition: null };
       identity = found.identity;
@@ -191,8 +230,8 @@ export function host<
 }
 
 function replicaConfig(identity: Identity): ReplicaConfig {
-  const { minInsyncReplicas, segmentBytes, fencedBrokers } = identity;
-  return { ...REPLICA_CONFIG_DEFAULT, minInsyncReplicas, segmentBytes, fencedBrokers };
+  const { minInsyncReplicas, log, fencedBrokers } = identity;
+  return { ...REPLICA_CONFIG_DEFAULT, ...log, minInsyncReplicas, fencedBrokers };
 }
 
 function storeFacts(store: SqlLogStore, writer: LogWriter, facts: readonly ReplicaFact[]): void {

@@ -55,6 +55,8 @@ export class ReplicaShell<Input extends Kinded = never, Message = never, Reply =
   #closed: Error | null = null;
   #alarmAt = Infinity;
   #alarmsSet = 0;
+  /** The object's alarm is `#alarmAt`, not what an earlier life may have left. */
+  #knowsAlarm = false;
   #timer: { readonly at: number; readonly id: ReturnType<typeof setTimeout> } | null = null;
 
   constructor(
@@ -203,10 +205,29 @@ export class ReplicaShell<Input extends Kinded = never, Message = never, Reply =
       return;
     }
     this.#stopTimer();
+    this.#moveAlarm(at);
+  }
+
+  #moveAlarm(at: number): void {
     if (this.#alarmAt <= at) return;
     this.#alarmAt = at;
+    if (this.#knowsAlarm) this.#setAlarm(at);
+    else void this.#setFirstAlarm(at);
+  }
+
+  #setAlarm(at: number): void {
     this.#alarmsSet++;
     void this.#ctx.storage.setAlarm(at);
+  }
+
+  /** A life may find the alarm that an earlier one has set: to look costs less than a row. */
+  async #setFirstAlarm(at: number): Promise<void> {
+    this.#knowsAlarm = true;
+    const found = await this.#ctx.storage.getAlarm();
+    // An earlier one was wanted meanwhile, or the one that was there has gone off.
+    if (this.#alarmAt !== at) return;
+    if (found !== null && found <= at) this.#alarmAt = found;
+    else this.#setAlarm(at);
   }
 
   #stopTimer(): void {

@@ -6,6 +6,7 @@ import {
   CHUNK_BYTES_MAX,
   CHUNK_PARTS_MAX,
   OFFSET_MAX,
+  STORE_SIZE_CHECK_BYTES,
   TAIL_CACHE_BYTES_MAX,
 } from "../constants.ts";
 import { assert } from "../lib/assert.ts";
@@ -65,6 +66,9 @@ const FIRST_ID = "SELECT id FROM chunk ORDER BY id LIMIT 1";
 export class SqlLogStore implements ReplicaStore {
   readonly #sql: SqlStorage;
   #rowsWritten = 0;
+  /** As SQLite said last, and what was written since; infinitely much when it must be asked again. */
+  #size = 0;
+  #writtenSince = Infinity;
   /** The newest chunks, contiguous up to the end of the log, for tailing readers. */
   #tail: StoredChunk[] = [];
   #tailBytes = 0;
@@ -78,6 +82,14 @@ export class SqlLogStore implements ReplicaStore {
 
   rowsWritten(): number {
     return this.#rowsWritten;
+  }
+
+  bytesStored(): number {
+    if (this.#writtenSince >= STORE_SIZE_CHECK_BYTES) {
+      this.#size = this.#sql.databaseSize;
+      this.#writtenSince = 0;
+    }
+    return this.#size + this.#writtenSince;
   }
 
   *chunksFrom(offset: number): Generator<StoredChunk> {
@@ -265,6 +277,7 @@ export class SqlLogStore implements ReplicaStore {
   #keepInTail(chunk: StoredChunk): void {
     this.#tail.push(chunk);
     this.#tailBytes += chunk.data.byteLength;
+    this.#writtenSince += chunk.data.byteLength;
     while (this.#tailBytes > TAIL_CACHE_BYTES_MAX && this.#tail.length > 1) {
       this.#tailBytes -= this.#tail.shift()?.data.byteLength ?? 0;
     }
@@ -295,6 +308,7 @@ export class SqlLogStore implements ReplicaStore {
 
   deleteBelow(offset: number): void {
     this.#write("DELETE FROM chunk WHERE id < ?", offset * CHUNK_PARTS_MAX);
+    this.#writtenSince = Infinity;
     this.#tail = this.#tail.filter((chunk) => chunk.baseOffset >= offset);
     this.#tailBytes = this.#tail.reduce((sum, chunk) => sum + chunk.data.byteLength, 0);
     this.#cold = null;
@@ -305,6 +319,7 @@ export class SqlLogStore implements ReplicaStore {
     this.#tail = this.#tail.filter((chunk) => chunk.lastOffset < offset);
     this.#tailBytes = this.#tail.reduce((sum, chunk) => sum + chunk.data.byteLength, 0);
     this.#cold = null;
+    this.#writtenSince = Infinity;
     this.#write("DELETE FROM chunk WHERE id >= ?", (kept?.baseOffset ?? offset) * CHUNK_PARTS_MAX);
     if (kept !== null) this.putChunk(kept);
   }

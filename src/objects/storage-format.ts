@@ -4,14 +4,15 @@
  */
 
 /** Raised by whatever an older Kedge cannot read, or cannot be read of an older Kedge. */
-export const STORAGE_FORMAT = 1;
+export const STORAGE_FORMAT = 2;
 
 /** Why this Kedge cannot use what is stored; null when it can. */
 export function formatProblem({ format }: { readonly format?: number }): string | null {
   if (format === STORAGE_FORMAT) return null;
-  const found = format === undefined ? "has none (an early Kedge wrote it)" : `is ${format}`;
+  const found =
+    format === undefined ? "has no format (an early Kedge wrote it)" : `is of format ${format}`;
   return (
-    `the storage of this replica cannot be used: its format ${found}, this Kedge reads format ` +
+    `the storage of this replica cannot be used: it ${found}, this Kedge reads format ` +
     `${STORAGE_FORMAT}; run the Kedge that wrote it, or delete the topic or the data folder`
   );
 }

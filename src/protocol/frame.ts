@@ -96,64 +96,27 @@ export function encodeResponseFrame<A extends AnyApi>(
   correlationId: number,
   body: ResponseInputOf<A>,
 ): Uint8Array {
-  return frame((writer) => writeResponse(writer, api, version, correlationId, body));
+  return frame((writer) => {
+    writer.int32(correlationId);
+    if (responseHeaderVersion(api, version) === 1) writer.unsignedVarint(0);
+    api.response.encode(writer, version, body);
+  });
 }
 
-/**
- * The same in pieces, in order: long byte strings of `body` are among them as they are, so that they
- * are not copied. The first piece begins with the size prefix and is longer than that.
- */
-export function encodeResponsePieces<A extends AnyApi>(
-  api: A,
-  version: number,
-  correlationId: number,
-  body: ResponseInputOf<A>,
-): Uint8Array[] {
-  const writer = begin((each) => writeResponse(each, api, version, correlationId, body));
-  const { length } = writer;
-  const pieces = writer
-    .finishParts()
-    .map((piece) => (piece.buffer === scratch.buffer ? piece.slice() : piece));
-  const [first] = pieces;
-  if (first !== undefined) setSize(first, length);
-  return pieces;
-}
-
-function writeResponse<A extends AnyApi>(
-  writer: Writer,
-  api: A,
-  version: number,
-  correlationId: number,
-  body: ResponseInputOf<A>,
-): void {
-  writer.int32(correlationId);
-  if (responseHeaderVersion(api, version) === 1) writer.unsignedVarint(0);
-  api.response.encode(writer, version, body);
-}
-
-/** Where every frame begins to be written: what leaves is copied out of it, so one serves them all. */
+/** Where every frame begins to be written: `finish` copies out of it, so one serves them all. */
 const scratch = new Uint8Array(4_096);
 
 function frame(write: (writer: Writer) => void): Uint8Array {
-  const bytes = begin(write).finish();
-  setSize(bytes, bytes.length);
-  return bytes;
-}
-
-/** Room for the size, and behind it what is written. */
-function begin(write: (writer: Writer) => void): Writer {
   const writer = new Writer(scratch);
   writer.int32(0);
   write(writer);
-  return writer;
-}
-
-function setSize(bytes: Uint8Array, length: number): void {
-  const size = length - SIZE_PREFIX_BYTES;
+  const bytes = writer.finish();
+  const size = bytes.length - SIZE_PREFIX_BYTES;
   bytes[0] = size >> 24;
   bytes[1] = size >> 16;
   bytes[2] = size >> 8;
   bytes[3] = size;
+  return bytes;
 }
 
 export interface DecodedResponse<Body> {

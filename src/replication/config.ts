@@ -1,6 +1,7 @@
 /** What an operator or a topic sets, and the limits of copying. */
 import {
   MIN_INSYNC_REPLICAS_DEFAULT,
+  PARTITION_BYTES_MAX,
   REPLICA_LAG_TIME_MAX_MS_DEFAULT,
   REPLICATE_FENCED_RETRY_MS,
   REPLICATE_LINGER_MS,
@@ -10,15 +11,16 @@ import {
   REPLICATE_RETRY_MS_MIN,
   REPLICATE_TIMEOUT_MS,
   REPLICATE_WINDOW_BYTES_MAX,
-  SEGMENT_BYTES_DEFAULT,
 } from "../constants.ts";
+import { LOG_CONFIG_DEFAULT, type LogConfig } from "../log/log-config.ts";
 
-export interface ReplicaConfig {
+export interface ReplicaConfig extends LogConfig {
   /** min.insync.replicas of the topic. */
   readonly minInsyncReplicas: number;
   /** replica.lag.time.max.ms */
   readonly replicaLagTimeMaxMs: number;
-  readonly segmentBytes: number;
+  /** A store that holds so much takes no more appends (LOG75). */
+  readonly storedBytesMax: number;
   /** A message or a catalogue call that has no answer after this long is given up. */
   readonly sendTimeoutMs: number;
   readonly retryMinMs: number;
@@ -34,9 +36,10 @@ export interface ReplicaConfig {
 }
 
 export const REPLICA_CONFIG_DEFAULT: ReplicaConfig = {
+  ...LOG_CONFIG_DEFAULT,
   minInsyncReplicas: MIN_INSYNC_REPLICAS_DEFAULT,
   replicaLagTimeMaxMs: REPLICA_LAG_TIME_MAX_MS_DEFAULT,
-  segmentBytes: SEGMENT_BYTES_DEFAULT,
+  storedBytesMax: PARTITION_BYTES_MAX,
   sendTimeoutMs: REPLICATE_TIMEOUT_MS,
   retryMinMs: REPLICATE_RETRY_MS_MIN,
   retryMaxMs: REPLICATE_RETRY_MS_MAX,

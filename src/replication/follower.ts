@@ -82,7 +82,7 @@ function appendMissing(core: ReplicaCore, request: ReplicateRequest, out: Replic
       assert(batchBaseOffset(data, at) === end, "a message holds consecutive batches");
       end = batchLastOffset(data, at) + 1;
       if (!hasAlready(core, data, at, term, out)) {
-        const segmentBase = core.log.segmentFor(size, core.config.segmentBytes);
+        const segmentBase = core.log.segmentFor(size, appendedAtMs, core.config);
         const batch = data.subarray(at, at + size);
         core.emit({ kind: "batch", batch, segmentBase, appendedAtMs, incarnation }, out);
       }

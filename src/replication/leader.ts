@@ -1,7 +1,9 @@
 /** The leader's role: appends, the high watermark, and everybody who waits for it. */
 import type { PartitionInfo } from "../cluster/types.ts";
+import { RETENTION_CHECK_MS } from "../constants.ts";
 import { assert } from "../lib/assert.ts";
 import type { LogFact } from "../log/partition-log.ts";
+import { retainFrom, retentionDueMs } from "../log/retention.ts";
 import type { ReplyTo } from "../machine/machine.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import {
@@ -35,6 +37,9 @@ export class Leader {
   #termStart: number;
   #quietSinceMs = -Infinity;
   #wasQuiet = false;
+  #retainNotBeforeMs = -Infinity;
+  /** LOG75: the last append found no room. */
+  isFull = false;
 
   /** `opened`: the turn that makes it leader has stored its term; else the object has just woken. */
   constructor(core: ReplicaCore, opened: boolean, nextId: () => number) {
@@ -114,6 +119,7 @@ export class Leader {
   }
 
   #write(nowMs: number, input: Append, out: ReplicaEffects): void {
+    if (this.#refuseIfFull(input, out)) return;
     this.open(nowMs, out);
     const { log, config, term } = this.#core;
     const { batch, logAppendTime } = input;
@@ -121,7 +127,7 @@ export class Leader {
     if (logAppendTime) setLogAppendTime(batch, 0, nowMs);
     setBaseOffset(batch, 0, baseOffset);
     setPartitionLeaderEpoch(batch, 0, term.leaderEpoch);
-    const segmentBase = log.segmentFor(batchSizeInBytes(batch, 0), config.segmentBytes);
+    const segmentBase = log.segmentFor(batchSizeInBytes(batch, 0), nowMs, config);
     const { incarnation } = term;
     const fact: LogFact & { kind: "batch" } = {
       kind: "batch",
@@ -133,6 +139,19 @@ export class Leader {
     this.#core.emit(fact, out);
     this.copier.appended(nowMs, baseOffset, fact);
     this.#accept(nowMs, input, baseOffset, log.logEndOffset, logAppendTime ? nowMs : -1, out);
+  }
+
+  /** LOG75 */
+  #refuseIfFull({ to, batch }: Append, out: ReplicaEffects): boolean {
+    const { log, store, config } = this.#core;
+    const stored = store.bytesStored();
+    this.isFull = stored + batch.byteLength > config.storedBytesMax;
+    if (!this.isFull) return false;
+    const message =
+      `the partition has ${stored} bytes stored, it takes appends up to ${config.storedBytesMax}: ` +
+      "lower retention.bytes or retention.ms, delete records, or add partitions";
+    out.replies.push({ to, reply: refused(log, ErrorCode.KAFKA_STORAGE_ERROR, message) });
+    return true;
   }
 
   /** The batch is in the log: answered now, or when it is committed (REP30). */
@@ -205,6 +224,7 @@ export class Leader {
       doubtful = true;
     }
     this.#advance();
+    this.#retain(nowMs, out);
     this.#settle(nowMs, out);
     const moved = this.#core.log.highWatermark > before;
     if (moved || out.facts.length > 0) this.#quietSinceMs = nowMs;
@@ -227,6 +247,20 @@ export class Leader {
     }
     offset = Math.min(offset, log.highWatermark);
     if (offset > log.logStartOffset) this.#core.emit({ kind: "logStart", offset }, out);
+  }
+
+  /** LOG70 to LOG73 */
+  #retain(nowMs: number, out: ReplicaEffects): void {
+    const { log, config } = this.#core;
+    if (this.#retentionDueMs > nowMs) return;
+    this.#retainNotBeforeMs = nowMs + RETENTION_CHECK_MS;
+    this.open(nowMs, out);
+    this.#core.emit({ kind: "logStart", offset: retainFrom(log, nowMs, config) }, out);
+  }
+
+  get #retentionDueMs(): number {
+    const { log, config } = this.#core;
+    return Math.max(retentionDueMs(log, config), this.#retainNotBeforeMs);
   }
 
   #advance(): void {
@@ -299,6 +333,11 @@ export class Leader {
     });
   }
 
+  /** Other configs may let what is due go at once. */
+  configured(): void {
+    this.#retainNotBeforeMs = -Infinity;
+  }
+
   stepDown(out: ReplicaEffects): void {
     this.#waiting.refuseAll(ErrorCode.NOT_LEADER_OR_FOLLOWER, out);
   }
@@ -316,7 +355,7 @@ export class Leader {
     // Once quiet, it is the copier that has news to send.
     const isSettled = !this.hasFollowers || this.#wasQuiet || this.#isStoredSettled;
     const quietAtMs = isSettled ? Infinity : this.#quietSinceMs + this.#core.config.quietMs;
-    const own = Math.min(this.#waiting.deadlineMs(), quietAtMs);
+    const own = Math.min(this.#waiting.deadlineMs(), quietAtMs, this.#retentionDueMs);
     if (!this.#opened) return own;
     return Math.min(own, this.isr.deadlineMs(this.partition), this.copier.deadlineMs());
   }

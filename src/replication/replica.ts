@@ -75,6 +75,11 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
     return this.#leader !== null;
   }
 
+  /** LOG75: an append found no room, and none has found any since. */
+  get isFull(): boolean {
+    return this.#leader?.isFull === true;
+  }
+
   /** To be read after `endTurn` and handed back in `durable`. */
   position(): ReplicaPosition {
     return { ...this.#core.term, logEndOffset: this.log.logEndOffset };
@@ -153,6 +158,7 @@ export class Replica implements Machine<ReplicaInput, ReplicaFact, ReplicaMessag
   #configure(config: ReplicaConfig): void {
     const { fencedBrokers } = this.#core.config;
     this.#core.config = config;
+    this.#leader?.configured();
     const back = fencedBrokers.filter((id) => !config.fencedBrokers.includes(id));
     for (const id of back) this.#leader?.copier.follower(id)?.nudge();
   }

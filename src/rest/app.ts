@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { KafkaError, ProtocolError } from "../protocol/errors.ts";
 import { BodyTooLargeError } from "./body.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import type { Mount } from "./openapi.ts";
 import { openApiDocument } from "./openapi.ts";
 import { errorResponse, json } from "./respond.ts";
@@ -14,6 +15,7 @@ import { v2Error } from "./v2/errors.ts";
 import { metadataRoutes } from "./v2/metadata.ts";
 import { produceRoutes } from "./v2/produce.ts";
 import { recordRoutes as readRoutes } from "./v2/records.ts";
+import { brokerConfigRoutes } from "./v3/broker-configs.ts";
 import { clusterRoutes } from "./v3/clusters.ts";
 import { consumerGroupRoutes } from "./v3/consumer-groups.ts";
 import { v3Error } from "./v3/errors.ts";
@@ -23,6 +25,8 @@ import { recordRoutes } from "./v3/records.ts";
 import { topicConfigRoutes } from "./v3/topic-configs.ts";
 import { topicRoutes } from "./v3/topics.ts";
 
+/** Of neither dialect. */
+const OWN_GROUPS = [metricsRoutes];
 const V2_GROUPS = [
   produceRoutes,
   readRoutes,
@@ -36,6 +40,7 @@ const V3_GROUPS = [
   clusterRoutes,
   topicRoutes,
   topicConfigRoutes,
+  brokerConfigRoutes,
   reassignmentRoutes,
   partitionRoutes,
   consumerGroupRoutes,
@@ -45,7 +50,7 @@ const V3_PREFIXES = ["/v3", "/kafka/v3"];
 
 /** What the document shows: v3 once. */
 export const documentedMounts: readonly Mount[] = [
-  ...V2_GROUPS.map((group) => ({ prefix: "", group })),
+  ...[...OWN_GROUPS, ...V2_GROUPS].map((group) => ({ prefix: "", group })),
   ...V3_GROUPS.map((group) => ({ prefix: "/v3", group })),
 ];
 
@@ -54,7 +59,7 @@ export type LogFailure = (message: string, error: unknown, kafka: RestBindings["
 
 export function createRestApp(logFailure: LogFailure): Hono<RestEnv> {
   const app = new Hono<RestEnv>({ strict: false });
-  for (const group of V2_GROUPS) app.route("/", group.app);
+  for (const group of [...OWN_GROUPS, ...V2_GROUPS]) app.route("/", group.app);
   for (const prefix of V3_PREFIXES) {
     for (const group of V3_GROUPS) app.route(prefix, group.app);
   }
@@ -99,7 +104,7 @@ interface Pattern {
 /** Only asked for paths that nothing answered: which methods would have been. */
 function patterns(): Pattern[] {
   const mounts = [
-    ...V2_GROUPS.map((group) => ({ prefix: "", group })),
+    ...[...OWN_GROUPS, ...V2_GROUPS].map((group) => ({ prefix: "", group })),
     ...V3_PREFIXES.flatMap((prefix) => V3_GROUPS.map((group) => ({ prefix, group }))),
   ];
   return mounts.flatMap(({ prefix, group }) =>

@@ -60,3 +60,10 @@ export const INSTANCE_LOOK_AGAIN_MS_MIN = 20;
 export const INSTANCE_LOOK_AGAIN_MS_MAX = 500;
 /** max.poll.records, Kafka's default: what a poll returns when it does not say. */
 export const POLL_RECORDS_DEFAULT = 500;
+
+/** Partitions that a scrape of /metrics shows by themselves: some 100 bytes for each of six series. */
+export const METRICS_PARTITIONS_MAX = 5_000;
+/** Logs that it asks, each in an object that it wakes. */
+export const METRICS_LOGS_MAX = 200;
+/** Groups that it asks for: their coordinators, and the ends of the logs that they read. */
+export const METRICS_GROUPS_MAX = 50;

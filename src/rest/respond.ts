@@ -27,6 +27,26 @@ export function json(
   return jsonText(JSON.stringify(body), status, contentType, headers);
 }
 
+/** A text that is sent while it is made. The first piece is there, or it has failed, before the answer. */
+export async function streamedText(
+  pieces: AsyncGenerator<string>,
+  contentType: string,
+): Promise<Response> {
+  const encoder = new TextEncoder();
+  let next: IteratorResult<string> = await pieces.next();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (next.done) return controller.close();
+      controller.enqueue(encoder.encode(next.value));
+      next = await pieces.next();
+    },
+    async cancel() {
+      await pieces.return(undefined);
+    },
+  });
+  return new Response(body, { headers: { "content-type": contentType, ...COMMON_HEADERS } });
+}
+
 /** 204. */
 export function noContent(): Response {
   return new Response(null, { status: 204, headers: COMMON_HEADERS });

@@ -1,6 +1,7 @@
 /** What every handler is given of this deployment: config from the bindings, the world by ports. */
 import type { RequestContextBase } from "../broker/context.ts";
 import { FetchBudget } from "../broker/fetch-budget.ts";
+import { RequestMetrics } from "../broker/request-metrics.ts";
 import { createCatalogue } from "../catalogue/catalogue.ts";
 import { type Geography, readerAt } from "../cluster/nearest.ts";
 import { FETCH_ANSWER_LAPSE_MS, FETCH_ANSWERS_BYTES_MAX } from "../constants.ts";
@@ -14,6 +15,8 @@ const RANDOM_WORDS = 512;
 
 /** Of this isolate, so of all its requests. */
 const fetchBudget = new FetchBudget(FETCH_ANSWERS_BYTES_MAX, FETCH_ANSWER_LAPSE_MS, Date.now);
+
+const requestMetrics = new RequestMetrics(() => random().toString(36).slice(2, 10));
 
 export function contextFor(
   env: Env,
@@ -29,6 +32,7 @@ export function contextFor(
     brokerId: addressedBroker(request),
     reader: readerAt(geographyOf(request)),
     answerBytes: fetchBudget.lease((untilFree) => execution.waitUntil(untilFree)),
+    requestMetrics,
     advertised: advertisedBy(request),
     now: Date.now,
     random,

@@ -1,4 +1,5 @@
 /** The SDK in groups, of both protocols, against the running service. */
+import { join } from "node:path";
 import { Consumer as PlatformaticConsumer, stringDeserializers } from "@platformatic/kafka";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -12,7 +13,7 @@ import {
   StringDeserializer,
   StringSerializer,
 } from "../../src/client/mod.ts";
-import { discard, type Service, startService, until } from "./service.ts";
+import { discard, ROOT, run, type Service, startService, until } from "./service.ts";
 
 const PARTITIONS = 3;
 const WAIT_MS = 40_000;
@@ -361,4 +362,37 @@ test("a group of Kedge's SDK and @platformatic/kafka shares a topic", async () =
   } finally {
     await other.close(true);
   }
+});
+
+describe("a process", () => {
+  /** A module of its own, with a consumer `c` that has subscribed to the topic. */
+  function script(topic: string, groupId: string, body: string): Promise<{ code: number | null }> {
+    const config = { ...at(), "group.id": groupId, "heartbeat.interval.ms": 500 };
+    const text = `
+      import { Consumer } from ${JSON.stringify(join(ROOT, "src/client/mod.ts"))};
+      const c = new Consumer(${JSON.stringify(config)});
+      c.subscribe([${JSON.stringify(topic)}]);
+      ${body}`;
+    return run(process.execPath, ["--input-type=module", "--eval", text], { timeoutMs: 20_000 });
+  }
+
+  test("that only has a member in a group ends", async () => {
+    const topic = await newTopic();
+    const { code } = await script(topic, "ends", "await c.poll(2000);");
+    expect(code).toBe(0);
+    const [description] = await admin.describeConsumerGroups(["ends"]);
+    expect(description?.members.length).toBe(1);
+  });
+
+  test("that waits for records does not", async () => {
+    const topic = await newTopic();
+    const body = `
+      setTimeout(() => process.exit(7), 4000).unref();
+      for await (const record of c) console.log(record);`;
+    const reader = new Reader({ "group.id": "waits" }).start(topic);
+    await until(() => reader.owned.length === PARTITIONS, "it has all", WAIT_MS);
+    await Promise.all([1, 2, 3].map(() => script(topic, "waits", body))).then((outcomes) => {
+      expect(outcomes.map(({ code }) => code)).toEqual([7, 7, 7]);
+    });
+  });
 });

@@ -1,8 +1,8 @@
 /**
  * Long runs of the simulators: `npm run sim -- --world service --seeds 10000 [--from 1]
  * [--bug "an outcome that is not known is taken for done"]`, and `--seed N` replays one with its
- * trace. The world is "cluster" (one partition, the machines alone) unless named. Ends with 1 when a
- * seed failed.
+ * trace. The world is "cluster" (one partition, the machines alone) unless named. A signal ends a run
+ * after its present seed, with the figures so far. Ends with 1 when a seed failed.
  */
 import { parseArgs } from "node:util";
 import { simulateCluster } from "./cluster/cluster.ts";
@@ -105,7 +105,17 @@ async function runMany(from: number, seeds: number): Promise<boolean> {
   const totals = new Map<string, number>();
   let failed = 0;
   let run = 0;
-  for (; run < seeds && failed < FAILURES_MAX; run++) {
+  let stopped = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stopped = true;
+    });
+  }
+  for (; run < seeds && failed < FAILURES_MAX && !stopped; run++) {
+    // Signals are heard between seeds.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     const seed = from + run;
     const { violations, figures } = await world.run(seed, bug, unclean);
     for (const [name, value] of Object.entries(figures)) {

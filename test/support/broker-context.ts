@@ -23,7 +23,7 @@ export class PartitionsDiary implements PartitionsPort {
   failure: Error | null = null;
 
   /** One may be named, but not asked. */
-  at(): PartitionPort {
+  at(_address: PartitionAddress): PartitionPort {
     return new Proxy({} as PartitionPort, {
       get: () => {
         throw new Error("this test has no partitions");

@@ -5,7 +5,7 @@
 import type { PartitionInfo } from "../../src/cluster/types.ts";
 import { LogWriter } from "../../src/log/log-writer.ts";
 import { type LogFact, PartitionLog } from "../../src/log/partition-log.ts";
-import { REPLICA_CONFIG_DEFAULT } from "../../src/replication/config.ts";
+import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../../src/replication/config.ts";
 import {
   noReplicaEffects,
   type ReplicaEffects,
@@ -34,13 +34,13 @@ export class LoneReplica {
   /** Of its log, what the last turn and what followed from it decided. */
   facts: readonly LogFact[] = [];
 
-  constructor(store: ReplicaStore) {
+  constructor(store: ReplicaStore, config: Partial<ReplicaConfig> = {}) {
     this.store = store;
     const { log, replayed } = PartitionLog.recover(store);
     const stored = store.replicaState();
     const state = stored === null ? null : decodeReplicaState(stored);
-    const config = REPLICA_CONFIG_DEFAULT;
-    this.replica = new Replica({ brokerId: BROKER, log, store, state, config });
+    const whole = { ...REPLICA_CONFIG_DEFAULT, ...config };
+    this.replica = new Replica({ brokerId: BROKER, log, store, state, config: whole });
     this.#writer = new LogWriter(store, log, replayed);
   }
 

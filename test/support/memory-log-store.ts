@@ -52,6 +52,10 @@ export class MemoryLogStore implements LogStore {
     return this.#chunks[0]?.baseOffset ?? null;
   }
 
+  bytesStored(): number {
+    return this.#chunks.reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
   trimPoint(below: number, rows: number): number | null {
     let point: number | null = null;
     let left = rows;

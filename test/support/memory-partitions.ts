@@ -4,6 +4,7 @@
  * nothing is late here: the simulator has that.
  */
 import type {
+  ActiveProducers,
   AppendRequest,
   AppendResult,
   CataloguePort,
@@ -12,6 +13,7 @@ import type {
   EpochEndResult,
   ListOffsetRequest,
   ListOffsetResult,
+  LogStatus,
   PartitionAddress,
   PartitionPort,
   PartitionsPort,
@@ -20,8 +22,19 @@ import type {
 } from "../../src/broker/ports.ts";
 import type { PartitionInfo, TopicInfo } from "../../src/cluster/types.ts";
 import type { ReplyTo } from "../../src/machine/machine.ts";
-import { REFUSED_APPEND, refusedOffset, refusedRead } from "../../src/objects/partition-answers.ts";
-import { answerEpochEnd, answerListOffset, answerRead } from "../../src/objects/partition-reads.ts";
+import {
+  REFUSED_APPEND,
+  refusedOffset,
+  refusedRead,
+  refusedStatus,
+} from "../../src/objects/partition-answers.ts";
+import {
+  answerActiveProducers,
+  answerEpochEnd,
+  answerListOffset,
+  answerRead,
+  answerStatus,
+} from "../../src/objects/partition-reads.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import type { ReplicaInput, ReplicaReply } from "../../src/replication/messages.ts";
 import { LoneReplica } from "./lone-replica.ts";
@@ -35,6 +48,8 @@ export class MemoryPartitions implements PartitionsPort {
   readonly #catalogue: CataloguePort;
   /** Appends so far, for tests that count requests. */
   appends = 0;
+  /** Replicas asked for their status: each was woken by it. */
+  statusCalls = 0;
   /** When set, answers an append in place of the log; null lets it through. */
   intercept: ((address: PartitionAddress, request: AppendRequest) => AppendResult | null) | null =
     null;
@@ -61,6 +76,12 @@ export class MemoryPartitions implements PartitionsPort {
         found()?.deleteRecords(offset, timeoutMs) ?? { errorCode: UNKNOWN, lowWatermark: -1 },
       epochEnd: async (request) =>
         found()?.epochEnd(request) ?? { errorCode: UNKNOWN, leaderEpoch: -1, endOffset: -1 },
+      status: async () => {
+        this.statusCalls++;
+        return found()?.status() ?? refusedStatus(UNKNOWN);
+      },
+      activeProducers: async () =>
+        found()?.activeProducers() ?? { errorCode: UNKNOWN, producers: [] },
     };
   }
 
@@ -144,6 +165,14 @@ class MemoryPartition {
 
   epochEnd(request: EpochEndRequest): EpochEndResult {
     return answerEpochEnd(this.#replica, request);
+  }
+
+  status(): LogStatus {
+    return answerStatus(this.#replica);
+  }
+
+  activeProducers(): ActiveProducers {
+    return answerActiveProducers(this.#replica, this.#now());
   }
 
   wait(offset: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {

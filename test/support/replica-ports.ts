@@ -117,6 +117,7 @@ export class ReplicaPorts implements PartitionsPort {
       waitForData: (offset, timeoutMs, signal) =>
         Promise.race([replica.wait(offset, signal), this.#sleep(timeoutMs).then(() => false)]),
       ...{ append: none, listOffset: none, deleteRecords: none, epochEnd: none },
+      ...{ status: none, activeProducers: none },
     };
   }
 

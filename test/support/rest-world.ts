@@ -1,5 +1,6 @@
 /** The whole HTTP side in this process: the front door and the handlers over memory. */
 import type { BrokerConfig, LogEntry, RequestContextBase } from "../../src/broker/context.ts";
+import type { RequestMetrics } from "../../src/broker/request-metrics.ts";
 import type { Point } from "../../src/cluster/nearest.ts";
 import { Prng } from "../../src/lib/prng.ts";
 import { addressedBroker } from "../../src/router/advertised.ts";
@@ -16,6 +17,7 @@ export interface RestWorldOptions {
   readonly config?: Partial<BrokerConfig>;
   /** Where requests come from, as the platform says. */
   readonly reader?: Point | null;
+  readonly requestMetrics?: RequestMetrics;
 }
 
 export interface Answer<T = unknown> {
@@ -40,6 +42,7 @@ export class RestWorld {
   readonly #config: BrokerConfig;
   readonly groups: MemoryGroups;
   readonly #reader: Point | null;
+  readonly #counting: Pick<RequestContextBase, "requestMetrics">;
   readonly #prng = new Prng(1);
   readonly #background: Promise<unknown>[] = [];
   readonly instances = new MemoryInstances(() => this.context("User:consumer-instance"));
@@ -53,6 +56,8 @@ export class RestWorld {
     this.#config = { ...BROKER_CONFIG, ...options.config };
     this.groups = new MemoryGroups(() => this.nowMs, this.catalogue, this.#config.group);
     this.#reader = options.reader ?? null;
+    const { requestMetrics } = options;
+    this.#counting = requestMetrics === undefined ? {} : { requestMetrics };
   }
 
   #contextOf(
@@ -73,6 +78,7 @@ export class RestWorld {
       principal,
       brokerId: null,
       reader: this.#reader,
+      ...this.#counting,
       advertised: () => ({ host: "kafka.example", port: 9092 }),
       now: () => this.nowMs,
       random: () => this.#prng.float(),

@@ -42,7 +42,8 @@ test("every constant is a positive whole number with its unit in its name", () =
   const units = new RegExp(
     `(^|_)(${[
       ...["BYTES", "MS", "ROWS", "CHUNKS", "PARTS", "CHARS", "OFFSETS?", "PARTITIONS", "TOPICS"],
-      ...["BATCHES", "REPLICAS", "IDS?", "MEMBERS", "PROTOCOLS", "INSTRUCTIONS"],
+      ...["BATCHES", "REPLICAS", "IDS?", "GROUPS", "CALLS", "MEMBERS", "PROTOCOLS"],
+      "INSTRUCTIONS",
     ].join("|")})(_|$)|FACTOR|^BATCH_SIZE`,
   );
   for (const [name, value] of byName) {

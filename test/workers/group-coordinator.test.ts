@@ -91,6 +91,22 @@ async function coordinatorOf(groupId: string): Promise<Found> {
   return { partition, leader: nodeId, stub: workerEnv.GROUP_COORDINATOR.getByName(name) };
 }
 
+const client = { clientId: "", clientHost: "", apiVersion: 5, uuid: "" };
+const listAll = { api: "listGroups", body: { statesFilter: [], typesFilter: [] } } as const;
+
+describe("an object that nobody has needed", () => {
+  test("is asked for its groups and for deleted topics without coming to life", async () => {
+    const untouched = await coordinatorOf("nobody-at-all");
+    const names = (await call(contextOf(), listGroupsApi, {})).groups.map((g) => g.groupId);
+    expect(names).not.toContain("nobody-at-all");
+    const tables = await runInDurableObject<GroupCoordinator, number>(
+      untouched.stub,
+      (_, { storage }) => storage.sql.exec("SELECT 1 FROM sqlite_schema").toArray().length,
+    );
+    expect(tables).toBe(0);
+  });
+});
+
 describe("committed offsets", () => {
   test("outlive the object, and are Kafka's records to who reads the topic", async () => {
     expect(await commit("kept", 42)).toBe(ErrorCode.NONE);
@@ -163,22 +179,6 @@ describe("committed offsets", () => {
     await call(contextOf(), deleteTopicsApi, gone, { version: 5 });
     expect(await committed("forgetful", "passing")).toEqual([-1, ""]);
     expect(await committed("forgetful")).toEqual([6, "here"]);
-  });
-});
-
-const client = { clientId: "", clientHost: "", apiVersion: 5, uuid: "" };
-const listAll = { api: "listGroups", body: { statesFilter: [], typesFilter: [] } } as const;
-
-describe("an object that nobody has needed", () => {
-  test("is asked for its groups and for deleted topics without coming to life", async () => {
-    const untouched = await coordinatorOf("nobody-at-all");
-    const names = (await call(contextOf(), listGroupsApi, {})).groups.map((g) => g.groupId);
-    expect(names).not.toContain("nobody-at-all");
-    const tables = await runInDurableObject<GroupCoordinator, number>(
-      untouched.stub,
-      (_, { storage }) => storage.sql.exec("SELECT 1 FROM sqlite_schema").toArray().length,
-    );
-    expect(tables).toBe(0);
   });
 });
 

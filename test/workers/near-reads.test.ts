@@ -66,7 +66,7 @@ beforeAll(async () => {
   expect([created.status, await created.text()]).toEqual([201, expect.any(String)]);
 });
 
-describe("REST20: a reader in Europe", () => {
+describe("REST31: a reader in Europe", () => {
   test("is read the follower there, up to what it knows to be committed, and skips nothing", async () => {
     await produce("a", "b");
     const seen: string[] = [];

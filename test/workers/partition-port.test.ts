@@ -6,6 +6,7 @@ import { createCatalogue, D1Catalogue } from "../../src/catalogue/catalogue.ts";
 import type { TopicInfo } from "../../src/cluster/types.ts";
 import { createPartitionsPort } from "../../src/objects/partitions-port.ts";
 import { SqlLogStore } from "../../src/objects/sql-log-store.ts";
+import { STORAGE_FORMAT } from "../../src/objects/storage-format.ts";
 import { Waiters } from "../../src/objects/waiters.ts";
 import { ErrorCode, KafkaError } from "../../src/protocol/errors.ts";
 import { migratedDatabase } from "../support/d1.ts";
@@ -59,6 +60,14 @@ describe("the port", () => {
     expect(await port.read(read(0))).toMatchObject({ errorCode: 0, highWatermark: 3 });
     expect(await port.listOffset(listOffset(-1))).toMatchObject({ offset: 3 });
     expect(await port.deleteRecords(2, 30_000)).toMatchObject({ lowWatermark: 2 });
+    const sizeInBytes = batchOf({ records: 3 }).byteLength;
+    expect(await port.status()).toEqual({
+      ...{ errorCode: 0, isLeader: true, logStartOffset: 2, sizeInBytes },
+      ...{ logEndOffset: 3, highWatermark: 3 },
+    });
+    expect(await port.append(append(sequenced(7, 1, 0)))).toMatchObject({ baseOffset: 3 });
+    const { producers } = await port.activeProducers();
+    expect(producers).toMatchObject([{ producerId: 7, epoch: 1, lastSequence: 0 }]);
     expect(await portOf(topic, 0).listOffset(listOffset(-1))).toMatchObject({ offset: 0 });
   });
 
@@ -295,14 +304,18 @@ describe("what goes wrong", () => {
       await evictDurableObject(stub);
       const refused = await port.append(append(batchOf()));
       expect(refused).toMatchObject({ errorCode: 56, baseOffset: -1 });
-      expect(refused.errorMessage).toContain(format === undefined ? "has none" : "is 99");
-      expect(refused.errorMessage).toContain("this Kedge reads format 1");
+      expect(refused.errorMessage).toContain(
+        format === undefined ? "has no format" : "is of format 99",
+      );
+      expect(refused.errorMessage).toContain(`this Kedge reads format ${STORAGE_FORMAT}`);
       expect(await port.read(read(0))).toMatchObject({ errorCode: 56 });
       expect(await port.listOffset(listOffset(-1))).toMatchObject({ errorCode: 56 });
       expect(await port.deleteRecords(1, 1_000)).toMatchObject({ errorCode: 56 });
       expect(await port.epochEnd({ leaderEpoch: 0, currentLeaderEpoch: -1 })).toMatchObject({
         errorCode: 56,
       });
+      expect(await port.status()).toMatchObject({ errorCode: 56, sizeInBytes: -1 });
+      expect(await port.activeProducers()).toEqual({ errorCode: 56, producers: [] });
       expect(await chunkRows(stub)).toBe(1);
       const logged = lines.mock.calls.map(([line]) => JSON.parse(String(line)));
       expect(logged).toEqual([expect.objectContaining({ message: refused.errorMessage })]);

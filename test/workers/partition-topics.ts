@@ -16,12 +16,16 @@ export type PartitionStub = DurableObjectStub<Partition>;
 
 let topics = 0;
 
-export function topicOf(partitions = 1, leaderEpoch = 0): TopicInfo {
+export function topicOf(
+  partitions = 1,
+  leaderEpoch = 0,
+  configs: TopicInfo["configs"] = {},
+): TopicInfo {
   return {
     name: `topic-${topics++}`,
     topicId: newTopicId(Math.random),
     internal: false,
-    configs: {},
+    configs,
     partitions: Array.from({ length: partitions }, (_, partition) => ({
       partition,
       leader: 1,
@@ -44,9 +48,9 @@ export function stubOf(topic: TopicInfo, partition = 0, brokerId = 1): Partition
   return workerEnv.PARTITION.getByName(partitionName(address));
 }
 
-/** The object of partition 0 of a topic that the catalogue knows. */
+/** The object of partition 0 of a topic that the catalogue knows and whose records stay: no alarm. */
 export async function newPartition(leaderEpoch = 0): Promise<PartitionStub> {
-  return stubOf(await createTopic(topicOf(1, leaderEpoch)));
+  return stubOf(await createTopic(topicOf(1, leaderEpoch, { "retention.ms": "-1" })));
 }
 
 export function append(batch: Uint8Array, more: Partial<AppendRequest> = {}): AppendRequest {

@@ -25,7 +25,12 @@ import { describeConfigsApi } from "../../protocol/api/32-describe-configs.ts";
 import { KafkaError } from "../../protocol/errors.ts";
 import { clusterOf } from "../cluster.ts";
 import { answer } from "../config-changes.ts";
-import { type ConfigTarget, configTarget, sharedSources } from "../config-resources.ts";
+import {
+  type ConfigTarget,
+  configTarget,
+  sharedSources,
+  topicsNamed,
+} from "../config-resources.ts";
 import type { RequestContext } from "../context.ts";
 import { defineHandler } from "../handler.ts";
 
@@ -47,10 +52,11 @@ export const describeConfigsHandler = defineHandler(
   [1, 4],
   async (ctx, request) => {
     const cluster = await clusterOf(ctx, true);
+    const topics = await topicsNamed(ctx, request.resources);
     const results = request.resources.map(async (resource) => {
       try {
         const { resourceType, resourceName } = resource;
-        const target = await configTarget(ctx, cluster, resourceType, resourceName);
+        const target = await configTarget(ctx, cluster, resourceType, resourceName, topics);
         return {
           ...answer(resource, null),
           configs: describe(ctx, cluster, target, resource, request),

@@ -1,12 +1,11 @@
 /** `kedge topics`: kafka-topics. */
 import { Command, Option } from "commander";
-import type { Admin, TopicDescription } from "../../client/mod.ts";
+import type { Admin, DescribedConfigs, TopicDescription } from "../../client/mod.ts";
 import { ErrorCode, KafkaError } from "../../client/mod.ts";
 import { integer } from "../arguments.ts";
 import { type ConnectionOptions, connectionOptions, withAdmin } from "../connection.ts";
 import { CommandFailure, prefixed } from "../failure.ts";
 import { addProperty, type Properties } from "../properties.ts";
-import { Rest } from "../rest.ts";
 import { topicFilter } from "../topic-filter.ts";
 
 interface TopicsOptions extends ConnectionOptions {
@@ -232,14 +231,15 @@ async function alter(admin: Admin, options: TopicsOptions): Promise<void> {
 async function describe(admin: Admin, options: TopicsOptions): Promise<void> {
   const names = await chosenOrFail(admin, options);
   const { atMinIsrPartitions: atMin, underMinIsrPartitions: underMin } = options;
-  const isMinNeeded = atMin === true || underMin === true;
   const onlySome =
-    options.underReplicatedPartitions || options.unavailablePartitions || isMinNeeded;
-  const minimums = isMinNeeded ? await minInsyncReplicas(admin, options, names) : null;
+    options.underReplicatedPartitions || options.unavailablePartitions || atMin || underMin;
+  const isAsked = !onlySome || atMin || underMin;
+  const configs = isAsked ? await configsOf(admin, names) : new Map<string, TopicConfigs>();
   const lines: string[] = [];
   for (const topic of await admin.describeTopics(names)) {
-    if (!onlySome) lines.push(topicLine(topic));
-    const min = minimums?.get(topic.name) ?? 1;
+    const entries = configs.get(topic.name) ?? [];
+    if (!onlySome) lines.push(topicLine(topic, entries));
+    const min = Number(entries.find(({ name }) => name === "min.insync.replicas")?.value ?? 1);
     for (const partition of topic.partitions) {
       const shown =
         !onlySome ||
@@ -253,29 +253,33 @@ async function describe(admin: Admin, options: TopicsOptions): Promise<void> {
   if (lines.length > 0) console.log(lines.join("\n"));
 }
 
-/** min.insync.replicas of each topic. */
-async function minInsyncReplicas(
+type TopicConfigs = DescribedConfigs["entries"];
+
+/** An answer has some 2 KB a topic. */
+const TOPICS_PER_REQUEST = 200;
+
+async function configsOf(
   admin: Admin,
-  options: ConnectionOptions,
   names: readonly string[],
-): Promise<Map<string, number>> {
-  const rest = new Rest(options, (await admin.describeCluster()).clusterId);
-  const found = new Map<string, number>();
-  for (const name of names) {
-    const path = `/topics/${encodeURIComponent(name)}/configs/min.insync.replicas`;
-    const { value } = await rest.get<{ value: string }>(path);
-    found.set(name, Number(value));
+): Promise<Map<string, TopicConfigs>> {
+  const found = new Map<string, TopicConfigs>();
+  for (let at = 0; at < names.length; at += TOPICS_PER_REQUEST) {
+    const some = names.slice(at, at + TOPICS_PER_REQUEST);
+    const asked = some.map((name) => ({ type: "topic" as const, name }));
+    for (const { name, entries } of await admin.describeConfigs(asked)) found.set(name, entries);
   }
   return found;
 }
 
-function topicLine(topic: TopicDescription): string {
+/** Configs as kafka-topics has them: all that somebody set, on the topic or for it. */
+function topicLine(topic: TopicDescription, entries: TopicConfigs): string {
+  const set = entries.filter(({ isDefault }) => !isDefault);
   return [
     `Topic: ${topic.name}`,
     `TopicId: ${topic.topicId}`,
     `PartitionCount: ${topic.partitions.length}`,
     `ReplicationFactor: ${topic.partitions[0]?.replicas.length ?? 0}`,
-    "Configs: ",
+    `Configs: ${set.map(({ name, value }) => `${name}=${value}`).join(",")}`,
   ].join("\t");
 }
 

@@ -119,11 +119,12 @@ export class Instance implements InstancePort {
     });
   }
 
-  plan(request: PlanRequest): Promise<Outcome<Plan>> {
+  plan(asked: PlanRequest): Promise<Outcome<Plan>> {
     return this.#serially(async () => {
-      const opened = await this.#open(request.open);
+      const opened = await this.#open(asked.open);
       if (!opened.ok) return opened;
       const found = opened.value;
+      const request = settled(asked, found.config);
       const nowMs = this.#touch();
       const held = this.#lease !== null && this.#lease.untilMs > nowMs;
       const busy = request.holdMs > 0 && held && this.#lease?.id !== request.lease;
@@ -233,7 +234,7 @@ export class Instance implements InstancePort {
   }
 
   /** Before the first look of a read: was the answer of the one before it lost? */
-  #maybeUndo(data: InstanceData, { after, holdMs, lease }: PlanRequest): Outcome<InstanceData> {
+  #maybeUndo(data: InstanceData, { after, holdMs, lease }: Settled): Outcome<InstanceData> {
     if (holdMs === 0 || lease !== null) return done(data);
     const { sequence, firstSequence, lastRead } = data;
     if (after === null || after === sequence || sequence === firstSequence) {
@@ -248,7 +249,7 @@ export class Instance implements InstancePort {
   }
 
   /** A request is here: joins, heartbeats when one is due, and gives up what is wanted back. */
-  async #attend(request: PlanRequest, isReader: boolean): Promise<number> {
+  async #attend(request: Settled, isReader: boolean): Promise<number> {
     const { commitRead, beat, holdMs } = request;
     const data = this.#home.data;
     if (data === null || data.member === null) return ErrorCode.NONE;
@@ -420,6 +421,14 @@ export class Instance implements InstancePort {
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+type Settled = PlanRequest & { readonly holdMs: number; readonly commitRead: boolean };
+
+/** What the caller left to the instance's configs. */
+function settled(request: PlanRequest, config: InstanceConfig): Settled {
+  const holdMs = request.holdMs ?? Math.max(1, config.requestTimeoutMs);
+  return { ...request, holdMs, commitRead: request.commitRead ?? config.autoCommit };
 }
 
 /** The same partitions as they are now: a commit made other objects of them. */

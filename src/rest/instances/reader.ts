@@ -18,7 +18,15 @@ import type { OffsetToCommit } from "./group-calls.ts";
 import { firstPositions, resetPositions } from "./positions.ts";
 import { illegalState, NOT_SUBSCRIBED, unwrap } from "./refusals.ts";
 import { keyOf, nameOf, uncommitted } from "./state.ts";
-import type { Advance, Assigned, InstancePort, Opening, PartitionOffset, Plan } from "./types.ts";
+import type {
+  Advance,
+  Assigned,
+  InstanceConfig,
+  InstancePort,
+  Opening,
+  PartitionOffset,
+  Plan,
+} from "./types.ts";
 
 export interface ReadFormats {
   readonly keyFormat: Format;
@@ -26,9 +34,20 @@ export interface ReadFormats {
   readonly headerFormat: Format;
 }
 
-export interface InstanceRead extends ReadFormats {
+/** What an instance is asked before its configs are known. */
+export interface InstanceAsk {
   readonly group: string;
   readonly name: string;
+  /** How long to wait for records, null: consumer.request.timeout.ms. */
+  readonly timeoutMs: number | null;
+  /** Whether reading on commits what was read; null: as auto.commit.enable says. */
+  readonly commitRead: boolean | null;
+  readonly after: number | null;
+  readonly open: Opening | null;
+}
+
+/** What is read, and how. */
+export interface InstanceRead extends ReadFormats {
   readonly timeoutMs: number;
   readonly minBytes: number;
   readonly maxBytes: number;
@@ -38,8 +57,6 @@ export interface InstanceRead extends ReadFormats {
   readonly commit: "previous" | "auto" | "none";
   /** Committed before anything is read. */
   readonly offsets: readonly OffsetToCommit[];
-  readonly after: number | null;
-  readonly open: Opening | null;
 }
 
 export interface InstancePage {
@@ -57,50 +74,85 @@ export interface InstancePage {
  */
 const PARKED_MS_MAX = 3_000;
 
-/** Throws RestError and KafkaError; then nothing was read and no position moved. */
+/**
+ * Throws RestError and KafkaError, what `readOf` throws too; then nothing was read and no position
+ * moved.
+ */
 export async function readInstance(
   ctx: RequestContextBase,
   port: InstancePort,
-  read: InstanceRead,
+  ask: InstanceAsk,
+  readOf: (config: InstanceConfig) => InstanceRead,
 ): Promise<InstancePage> {
-  const reader = new Reader(ctx, port, read);
-  const page = await reader.acquire();
-  if (page !== null) return page;
+  const startMs = ctx.now();
+  const { open, after, timeoutMs, commitRead } = ask;
+  const holdMs = timeoutMs === null ? null : Math.max(1, timeoutMs);
+  const request = { open, after, holdMs, commitRead, lease: null, beat: false };
+  const plan = unwrap(await port.plan(request));
+  const committer = { ctx, port, group: ask.group, name: ask.name };
+  let read: InstanceRead;
   try {
-    return await reader.read();
+    read = readOf(plan.config);
+  } catch (error) {
+    await release(port, plan, []);
+    throw error;
+  }
+  const reader = new Reader(committer, ask, read, plan, startMs);
+  try {
+    return (await reader.acquire()) ?? (await reader.read());
   } catch (error) {
     await reader.release();
     throw error;
   }
 }
 
+/** Gives the lease back with nothing changed but what was committed. */
+async function release(
+  port: InstancePort,
+  { lease }: Plan,
+  committed: readonly PartitionOffset[],
+): Promise<void> {
+  if (lease === null) return;
+  // The lease ends by itself; the failure on its way to the client is the one that matters.
+  await port.finish({ lease, advances: [], committed, delivered: false }).catch(() => undefined);
+}
+
 class Reader {
   readonly #committer: Committer;
+  readonly #ask: InstanceAsk;
   readonly #read: InstanceRead;
+  #plan: Plan;
   #deadlineMs: number;
   readonly #committed: PartitionOffset[] = [];
   /** Positions that this reader found, by `keyOf`. */
   readonly #starts = new Map<string, number>();
-  #plan: Plan | null = null;
   #pauseMs = INSTANCE_LOOK_AGAIN_MS_MIN;
 
-  constructor(ctx: RequestContextBase, port: InstancePort, read: InstanceRead) {
-    this.#committer = { ctx, port, group: read.group, name: read.name };
+  constructor(
+    committer: Committer,
+    ask: InstanceAsk,
+    read: InstanceRead,
+    plan: Plan,
+    startMs: number,
+  ) {
+    this.#committer = committer;
+    this.#ask = ask;
     this.#read = read;
-    this.#deadlineMs = ctx.now() + read.timeoutMs;
+    this.#plan = plan;
+    this.#deadlineMs = startMs + read.timeoutMs;
   }
 
   /** Waits for the lease. Null when it has it, an empty page when the time was over first. */
   async acquire(): Promise<InstancePage | null> {
-    for (;;) {
-      const plan = await this.#look(false);
-      if (!plan.busy) return null;
-      if (!(await this.#pause())) return this.#page(plan, [], plan.sequence, []);
+    while (this.#plan.busy) {
+      if (!(await this.#pause())) return this.#page([], this.#plan.sequence, []);
+      await this.#look(false);
     }
+    return null;
   }
 
   async read(): Promise<InstancePage> {
-    const first = this.#current();
+    const first = this.#plan;
     if (first.subscription === null && first.assigned.length === 0)
       throw illegalState(NOT_SUBSCRIBED);
     const { commit, offsets } = this.#read;
@@ -111,22 +163,18 @@ class Reader {
       this.#fetchUntilThere(),
     ]);
     this.#committed.push(...previous);
+    this.#throwIfGone();
     return this.#finish(fetched);
   }
 
-  /** Gives the lease back with nothing changed but what was committed. */
-  async release(): Promise<void> {
-    const lease = this.#plan?.lease ?? null;
-    if (lease === null) return;
-    const finish = { lease, advances: [], committed: this.#committed, delivered: false };
-    // The lease ends by itself; the failure on its way to the client is the one that matters.
-    await this.#committer.port.finish(finish).catch(() => undefined);
+  release(): Promise<void> {
+    return release(this.#committer.port, this.#plan, this.#committed);
   }
 
   async #fetchUntilThere(): Promise<Fetched> {
     const { ctx } = this.#committer;
     for (;;) {
-      const plan = this.#current();
+      const plan = this.#plan;
       const chosen = chosenOf(plan);
       await this.#findStarts(chosen);
       const readable = chosen.flatMap((one) => {
@@ -137,6 +185,7 @@ class Reader {
         const maxWaitMs = Math.min(this.#leftMs(), PARKED_MS_MAX);
         const parkedAtMs = ctx.now();
         const fetched = await this.#fetch(readable, maxWaitMs);
+        this.#throwIfGone();
         if (fetched.count > 0 && fetched.bytes >= this.#read.minBytes) return fetched;
         // With less than it was to wait for it was parked for all of the time, whatever the clock says.
         if (!fetched.failed && fetched.bytes < this.#read.minBytes) {
@@ -155,7 +204,7 @@ class Reader {
 
   async #fetch(readable: readonly PartitionOffset[], maxWaitMs: number): Promise<Fetched> {
     const fetched = await fetchOnce(this.#committer.ctx, readable, { ...this.#read, maxWaitMs });
-    const { autoOffsetReset } = this.#current().config;
+    const { autoOffsetReset } = this.#plan.config;
     const { ctx } = this.#committer;
     for (const one of await resetPositions(ctx, autoOffsetReset, fetched.outOfRange)) {
       this.#starts.set(keyOf(one), one.offset);
@@ -174,9 +223,9 @@ class Reader {
   async #findStarts(assigned: readonly Assigned[]): Promise<void> {
     const missing = assigned.filter((one) => this.#positionOf(one) === null);
     if (missing.length === 0) return;
-    const plan = this.#current();
+    const plan = this.#plan;
     const { ctx } = this.#committer;
-    const { group } = this.#read;
+    const { group } = this.#committer;
     const found = await firstPositions(ctx, group, plan.config.autoOffsetReset, missing);
     const chosen: PartitionOffset[] = [];
     for (const one of missing) {
@@ -193,7 +242,7 @@ class Reader {
   }
 
   async #finish(fetched: Fetched): Promise<InstancePage> {
-    const plan = this.#current();
+    const plan = this.#plan;
     const { port } = this.#committer;
     const finish = {
       lease: plan.lease ?? "",
@@ -209,7 +258,7 @@ class Reader {
     }
     if (this.#read.commit === "auto") await this.#commitRead(plan, kept);
     const texts = kept.flatMap(({ text }) => (text === "" ? [] : [text]));
-    return this.#page(plan, texts, sequence, lost);
+    return this.#page(texts, sequence, lost);
   }
 
   /** After the positions moved: were it the other way round, a lost lease would lose records. */
@@ -234,11 +283,11 @@ class Reader {
   }
 
   #page(
-    plan: Plan,
     texts: readonly string[],
     sequence: number,
     lost: readonly { readonly topic: string; readonly partition: number }[],
   ): InstancePage {
+    const plan = this.#plan;
     const gone = new Set(lost.map(keyOf));
     const assigned = plan.assigned.filter((one) => !gone.has(keyOf(one)));
     const positions = assigned.flatMap((one) => {
@@ -249,24 +298,18 @@ class Reader {
     return { texts, plan: left, positions, committed: this.#committed, sequence };
   }
 
-  async #look(beat: boolean): Promise<Plan> {
-    const before = this.#plan;
-    const request = {
-      open: before === null ? this.#read.open : null,
-      lease: before?.lease ?? null,
-      holdMs: Math.max(1, this.#leftMs()),
-      commitRead: this.#read.commit !== "none",
-      after: this.#read.after,
-      beat,
-    };
+  async #look(beat: boolean): Promise<void> {
+    const { open, after, commitRead } = this.#ask;
+    const { lease } = this.#plan;
+    const holdMs = Math.max(1, this.#leftMs());
+    const request = { open: lease === null ? open : null, after, commitRead, lease, holdMs, beat };
     this.#plan = unwrap(await this.#committer.port.plan(request));
-    return this.#plan;
   }
 
-  #current(): Plan {
-    const plan = this.#plan;
-    if (plan === null) throw new Error("a reader has its plan before it reads");
-    return plan;
+  /** Nobody is there to get the records: they are the next read's. */
+  #throwIfGone(): void {
+    if (this.#committer.ctx.signal?.aborted !== true) return;
+    throw new KafkaError(ErrorCode.REQUEST_TIMED_OUT, "the client went away");
   }
 
   #leftMs(): number {

@@ -109,10 +109,16 @@ export interface PlanRequest {
   readonly open: Opening | null;
   /** The lease that the caller has already, null when it has none. */
   readonly lease: string | null;
-  /** For how long the caller wants to read; 0: it only looks, and is never refused. */
-  readonly holdMs: number;
-  /** The client processed what it read: commit it before a partition is given up. */
-  readonly commitRead: boolean;
+  /**
+   * For how long the caller wants to read, null: consumer.request.timeout.ms. 0: it only looks, and is
+   * never refused.
+   */
+  readonly holdMs: number | null;
+  /**
+   * The client processed what it read: commit it before a partition is given up. Null: as
+   * auto.commit.enable says.
+   */
+  readonly commitRead: boolean | null;
   /** The last read that the client knows of, null when it does not say. */
   readonly after: number | null;
   /** Ask the group even when no heartbeat is due: the caller waits for partitions. */

@@ -1,9 +1,7 @@
 /** REST v2: the records of a consumer instance; and Kedge's poll, which needs nothing before it. */
 
-import { LOOK } from "../instances/commits.ts";
-import type { InstanceRead } from "../instances/reader.ts";
+import type { InstanceAsk, InstanceRead } from "../instances/reader.ts";
 import { readInstance } from "../instances/reader.ts";
-import { unwrap } from "../instances/refusals.ts";
 import { nameOf } from "../instances/state.ts";
 import type { InstanceConfig } from "../instances/types.ts";
 import {
@@ -66,21 +64,24 @@ consumerRecordRoutes.on(
   async (c) => {
     const { ctx, port, group, name } = instanceOf(c);
     const query = validateQuery(schemas.recordsQuery, new URL(c.req.url));
-    const { config } = unwrap(await port.plan(LOOK));
-    const contentType = instanceRecordsType(c.req.header("accept") ?? null, config.format);
-    const { requestTimeoutMs, format } = config;
-    const read: InstanceRead = {
-      ...{ group, name, open: null, offsets: [], after: null },
-      timeoutMs: query.timeout <= 0 ? requestTimeoutMs : Math.min(query.timeout, requestTimeoutMs),
-      minBytes: config.fetchMinBytes,
-      maxBytes: query.max_bytes <= 0 ? READ_BYTES_MAX : Math.min(query.max_bytes, READ_BYTES_MAX),
-      maxRecords: READ_RECORDS_MAX,
-      readCommitted: config.readCommitted,
-      commit: config.autoCommit ? "previous" : "none",
-      ...{ keyFormat: format, valueFormat: format },
-      headerFormat: format === "string" ? "string" : "binary",
-    };
-    const { texts } = await readInstance(ctx, port, read);
+    const accept = c.req.header("accept") ?? null;
+    const timeoutMs = query.timeout <= 0 ? null : query.timeout;
+    const ask = { group, name, timeoutMs, open: null, after: null, commitRead: null };
+    let contentType = JSON_TYPE;
+    const { texts } = await readInstance(ctx, port, ask, (config) => {
+      contentType = instanceRecordsType(accept, config.format);
+      return {
+        offsets: [],
+        timeoutMs: Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, config.requestTimeoutMs),
+        minBytes: config.fetchMinBytes,
+        maxBytes: query.max_bytes <= 0 ? READ_BYTES_MAX : Math.min(query.max_bytes, READ_BYTES_MAX),
+        maxRecords: READ_RECORDS_MAX,
+        readCommitted: config.readCommitted,
+        commit: config.autoCommit ? "previous" : "none",
+        ...{ keyFormat: config.format, valueFormat: config.format },
+        headerFormat: config.format === "string" ? "string" : "binary",
+      };
+    });
     return jsonText(`[${texts.join(",")}]`, 200, contentType);
   },
 );
@@ -110,7 +111,8 @@ consumerRecordRoutes.on(
     metadataType(c.req.header("accept") ?? null);
     const { ctx, port, group, name } = instanceOf(c);
     const input = (await readOptionalInput(c, schemas.pollRequest)) ?? {};
-    const page = await readInstance(ctx, port, pollRead(input, group, name));
+    const ask = pollAsk(input, group, name);
+    const page = await readInstance(ctx, port, ask, () => pollRead(input));
     const { plan, positions, committed, sequence } = page;
     const rest = {
       instance: name,
@@ -125,27 +127,34 @@ consumerRecordRoutes.on(
   },
 );
 
-function pollRead(input: PollRequest, group: string, name: string): InstanceRead {
+function pollAsk(input: PollRequest, group: string, name: string): InstanceAsk {
   const commit = input.commit ?? "previous";
-  const format = input.format ?? "binary";
-  const valueFormat = input.value_format ?? format;
   const timeoutMs = input["consumer.instance.timeout.ms"];
   const changes: Partial<InstanceConfig> = {
     autoCommit: commit === "previous",
     ...(input["auto.offset.reset"] == null ? {} : { autoOffsetReset: input["auto.offset.reset"] }),
     ...(timeoutMs == null ? {} : { instanceTimeoutMs: timeoutMs }),
   };
-  const config = { ...INSTANCE_CONFIG_DEFAULT, format, ...changes };
+  const config = { ...INSTANCE_CONFIG_DEFAULT, format: input.format ?? "binary", ...changes };
   return {
-    ...{ group, name, commit, valueFormat, after: input.after ?? null },
+    ...{ group, name, after: input.after ?? null, commitRead: commit !== "none" },
+    timeoutMs: input.timeout ?? INSTANCE_REQUEST_TIMEOUT_MS_DEFAULT,
     open: { group, name, config, changes, subscription: subscriptionOf(input) },
+  };
+}
+
+function pollRead(input: PollRequest): InstanceRead {
+  const format = input.format ?? "binary";
+  const valueFormat = input.value_format ?? format;
+  return {
+    commit: input.commit ?? "previous",
     offsets: input.offsets ?? [],
     timeoutMs: input.timeout ?? INSTANCE_REQUEST_TIMEOUT_MS_DEFAULT,
     minBytes: input.min_bytes ?? 1,
     maxBytes: Math.min(input.max_bytes ?? READ_BYTES_DEFAULT, READ_BYTES_MAX),
     maxRecords: input.max_records ?? POLL_RECORDS_DEFAULT,
     readCommitted: input.isolation === "read_committed",
-    keyFormat: input.key_format ?? format,
+    ...{ keyFormat: input.key_format ?? format, valueFormat },
     headerFormat: input.header_format ?? (valueFormat === "string" ? "string" : "binary"),
   };
 }

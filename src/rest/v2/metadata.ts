@@ -1,8 +1,8 @@
 /** REST v2: the root, brokers, topics and partitions (http-dialects.md 1.1). */
 import * as z from "zod";
 import { call } from "../../broker/dispatch.ts";
-import { effectiveTopicConfigs } from "../../cluster/topic-configs.ts";
 import { metadataApi } from "../../protocol/api/03-metadata.ts";
+import { describeConfigs, topicResource } from "../configs.ts";
 import { KAFKA_V2_JSON, metadataType } from "../media-types.ts";
 import { offsetBounds } from "../offsets.ts";
 import { json } from "../respond.ts";
@@ -73,12 +73,10 @@ metadataRoutes.on(
   async (c) => {
     const { kafka } = c.env;
     const topic = await describeTopic(kafka, param(c, "topic_name"));
-    const known = await kafka.ports.catalogue.topics(kafka.clusterId, [topic.name]);
-    const own = known.get(topic.name)?.configs ?? {};
-    const configs = effectiveTopicConfigs(own).map(({ name, value }) => [name, value]);
+    const configs = await describeConfigs(kafka, topicResource(topic.name));
     return answer(c, {
       name: topic.name,
-      configs: Object.fromEntries(configs),
+      configs: Object.fromEntries(configs.map(({ name, value }) => [name, value])),
       partitions: topic.partitions.map(partitionBody),
     });
   },

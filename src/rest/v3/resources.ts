@@ -1,4 +1,5 @@
 /** The HATEOAS bodies of v3: kind, self, resource name and related links. */
+import type { ConfigView } from "../configs.ts";
 import type { PartitionView } from "../topics.ts";
 
 export interface BrokerView {
@@ -7,6 +8,18 @@ export interface BrokerView {
   readonly port: number;
   readonly rack: string | null;
   readonly isFenced: boolean;
+}
+
+/** What has configs: a topic, a broker, or all brokers. */
+export interface ConfigOwner {
+  /** "KafkaTopicConfig". */
+  readonly kind: string;
+  /** Where its configs are, below the cluster: ["topics", "orders", "configs"]. */
+  readonly segments: readonly (string | number)[];
+  /** Its part of a config's resource name: "/topic=orders/config". */
+  readonly resourceName: string;
+  /** What names it in a body: {topic_name: "orders"}. */
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** Links of one cluster as the caller reached it: origin and prefix are the request's own. */
@@ -84,23 +97,24 @@ export class Resources {
     };
   }
 
-  topicConfig(topic: string, name: string, value: string, isSet: boolean) {
-    const source = isSet ? "DYNAMIC_TOPIC_CONFIG" : "DEFAULT_CONFIG";
+  config(owner: ConfigOwner, entry: ConfigView) {
+    const { name, source } = entry;
     return {
-      ...this.resource(
-        "KafkaTopicConfig",
-        ["topics", topic, "configs", name],
-        `/topic=${topic}/config=${name}`,
-      ),
-      topic_name: topic,
+      ...this.resource(owner.kind, [...owner.segments, name], `${owner.resourceName}=${name}`),
+      ...owner.fields,
       name,
-      value,
-      is_default: !isSet,
-      is_read_only: false,
-      is_sensitive: false,
+      value: entry.value,
+      is_default: source === "DEFAULT_CONFIG",
+      is_read_only: entry.isReadOnly,
+      is_sensitive: entry.isSensitive,
       source,
-      synonyms: [{ name, value, source }],
+      synonyms: entry.synonyms,
     };
+  }
+
+  configList(owner: ConfigOwner, entries: readonly ConfigView[]) {
+    const data = entries.map((entry) => this.config(owner, entry));
+    return this.list(`${owner.kind}List`, [...owner.segments], data);
   }
 
   partition(topic: string, { partition, leader }: PartitionView) {

@@ -67,20 +67,6 @@ export const topic = z.object({
 });
 export const topicList = listOf("KafkaTopicList", topic);
 
-export const topicConfig = z.object({
-  ...resource("KafkaTopicConfig"),
-  cluster_id: z.string(),
-  topic_name: z.string(),
-  name: z.string(),
-  value: z.string(),
-  is_default: z.boolean(),
-  is_read_only: z.boolean(),
-  is_sensitive: z.boolean(),
-  source: z.enum(["DYNAMIC_TOPIC_CONFIG", "DEFAULT_CONFIG"]),
-  synonyms: z.array(z.object({ name: z.string(), value: z.string(), source: z.string() })),
-});
-export const topicConfigList = listOf("KafkaTopicConfigList", topicConfig);
-
 export const partition = z.object({
   ...resource("KafkaPartition"),
   cluster_id: z.string(),

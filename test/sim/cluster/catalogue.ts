@@ -9,6 +9,8 @@ export class SimCatalogue implements RowAccess {
   row: PartitionInfo;
   readonly fenced = new Set<number>();
   unreachableUntilMs = 0;
+  /** Hears of members that have just come into the ISR, before whoever asked for it does. */
+  onJoin: ((joining: readonly number[]) => void) | null = null;
   readonly #world: Scheduler;
   readonly #network: SimNetwork;
 
@@ -56,6 +58,7 @@ export class SimCatalogue implements RowAccess {
     this.row = { ...row, ...next, partitionEpoch: expected + 1 };
     const { leader, leaderEpoch, isr, partitionEpoch } = this.row;
     this.#world.note(`row ${partitionEpoch}: ${why}: leader ${leader}@${leaderEpoch} isr ${isr}`);
+    if (joining.length > 0) this.onJoin?.(joining);
     return "done";
   }
 }

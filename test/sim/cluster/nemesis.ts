@@ -1,11 +1,15 @@
 /** Everything that goes wrong. Each seed draws which kinds of it, so that they also come alone. */
 import { electPreferred, withoutBroker } from "../../../src/cluster/election.ts";
 import { LinkFaults, someMs } from "./link-faults.ts";
-import { EDGE } from "./network.ts";
+import { CATALOGUE, EDGE } from "./network.ts";
 import type { SimRouter } from "./router.ts";
 import type { ClusterSurroundings } from "./surroundings.ts";
 
 type Fault = () => void;
+
+/** Long enough for a write to be acknowledged, short enough that nobody has looked at the row. */
+const BETRAYAL_MS = 120;
+const BETRAYALS_MAX = 3;
 
 export interface NemesisOptions {
   readonly chaosMs: number;
@@ -13,6 +17,8 @@ export interface NemesisOptions {
   readonly pauseMs?: number;
   /** Whether records are deleted. */
   readonly deletes?: boolean;
+  /** It also waits for the moment at which a change of the ISR is most dangerous. */
+  readonly betrays?: boolean;
 }
 
 export class Nemesis {
@@ -23,13 +29,14 @@ export class Nemesis {
   readonly #faults: Fault[] = [];
   readonly #untilMs: number;
   readonly #pauseMs: number;
+  #betrayals = 0;
   /** What clients were told is deleted. */
   deletedTo = 0;
 
   constructor(
     around: ClusterSurroundings,
     router: SimRouter,
-    { chaosMs, pauseMs = 250, deletes = true }: NemesisOptions,
+    { chaosMs, pauseMs = 250, deletes = true, betrays = false }: NemesisOptions,
   ) {
     this.#around = around;
     this.#router = router;
@@ -58,6 +65,7 @@ export class Nemesis {
     faults.lateAlarmMs = random.bool(0.4) ? 1 + random.int(400) : 0;
     faults.loseReplies = random.bool(0.5) ? random.float() * 0.05 : 0;
     faults.skewMs = random.bool(0.5) ? 1 + random.int(60_000) : 0;
+    if (betrays) around.catalogue.onJoin = ([joiner]) => this.#betray(joiner);
     this.#next();
   }
 
@@ -69,6 +77,7 @@ export class Nemesis {
     faults.lateAlarmMs = 0;
     faults.loseReplies = 0;
     catalogue.unreachableUntilMs = 0;
+    catalogue.onJoin = null;
     catalogue.fenced.clear();
     for (const replica of replicas.values()) replica.fenced = false;
   }
@@ -79,6 +88,25 @@ export class Nemesis {
       if (world.nowMs >= this.#untilMs || this.#faults.length === 0) return;
       world.random.pick(this.#faults)();
       this.#next();
+    });
+  }
+
+  /**
+   * The catalogue has taken a member in; its leader is not told, cannot reach the member, and before
+   * long that one is elected. It draws nothing, so that every other run stays what it was.
+   */
+  #betray(joiner: number | undefined): void {
+    const { world, network, catalogue } = this.#around;
+    const { leader } = catalogue.row;
+    if (joiner === undefined || this.#betrayals++ >= BETRAYALS_MAX) return;
+    world.note(`betray ${leader} with ${joiner}`);
+    network.cut(CATALOGUE, leader, BETRAYAL_MS);
+    network.cut(leader, joiner, BETRAYAL_MS);
+    world.after(BETRAYAL_MS, () => {
+      const { row } = catalogue;
+      const election = withoutBroker(row, leader, new Set([joiner]), false);
+      if (row.leader !== leader || !("next" in election)) return;
+      catalogue.change(EDGE, "betrayal", row.partitionEpoch, election.next, () => undefined);
     });
   }
 

@@ -142,6 +142,11 @@ export class SdkProducer {
     this.#running = false;
   }
 
+  /** Something was acknowledged since then: what it waited for after the chaos is over. */
+  hasAckedSince(sinceMs: number): boolean {
+    return [...this.#lanes.values()].some(({ lastAckMs }) => lastAckMs >= sinceMs);
+  }
+
   /** From now on every partition must go on. */
   watchStalls(): void {
     this.#watch = { sinceMs: this.#at.world.nowMs, worstMs: 0 };

@@ -127,6 +127,11 @@ export class Isolate {
   }
 }
 
+/** What only operators ask for: no simulated client does. */
+async function notAsked(): Promise<never> {
+  throw new Error("the simulator has no operator who asks for this");
+}
+
 class SimPartitionsPort implements PartitionsPort {
   readonly #node: number;
   readonly #at: IsolateSurroundings;
@@ -151,6 +156,8 @@ class SimPartitionsPort implements PartitionsPort {
         this.#call(address, (object, answer) => object.deleteRecords(offset, timeoutMs, answer)),
       epochEnd: (request) =>
         this.#call(address, (object, answer) => object.epochEnd(request, answer)),
+      status: notAsked,
+      activeProducers: notAsked,
       waitForData: (offset, timeoutMs, signal) => this.#wait(address, offset, timeoutMs, signal),
     };
   }

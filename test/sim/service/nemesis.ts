@@ -2,14 +2,14 @@
 import { fenceBroker, unfenceBroker } from "../../../src/broker/fencing.ts";
 import { sweep } from "../../../src/broker/sweep.ts";
 import type { Admin } from "../../../src/client/admin.ts";
-import type { PartitionInfo } from "../../../src/cluster/types.ts";
 import { LinkFaults, someMs } from "../cluster/link-faults.ts";
-import type { ServiceWorld } from "./world.ts";
-import { ISOLATES } from "./world.ts";
+import { ISOLATES, type Place, type ServiceWorld } from "./world.ts";
 
 type Fault = () => void;
 
 const SWEEP_MS = 700;
+/** How long an operator tries something. */
+const ADMIN_MS = 1_000;
 
 export class ServiceNemesis {
   readonly #service: ServiceWorld;
@@ -18,6 +18,7 @@ export class ServiceNemesis {
   readonly #kinds: readonly Fault[];
   #faults: readonly Fault[] = [];
   #untilMs = 0;
+  #underWay = 0;
 
   constructor(service: ServiceWorld, admin: Admin) {
     this.#service = service;
@@ -66,6 +67,11 @@ export class ServiceNemesis {
     faults.loseReplies = 0;
     d1.unreachableUntilMs = 0;
     this.#untilMs = 0;
+  }
+
+  /** Nothing that an operator began is tried any more. */
+  get isIdle(): boolean {
+    return this.#underWay === 0;
   }
 
   #next(): void {
@@ -145,14 +151,19 @@ export class ServiceNemesis {
   #try(what: string, work: Promise<unknown>): void {
     const { world } = this.#service;
     world.note(what);
-    work.then(
-      () => world.note(`${what}: done`),
-      (error: unknown) => world.note(`${what}: ${error}`),
-    );
+    this.#underWay++;
+    work
+      .then(
+        () => world.note(`${what}: done`),
+        (error: unknown) => world.note(`${what}: ${error}`),
+      )
+      .finally(() => {
+        this.#underWay--;
+      });
   }
 
   #preferred(): void {
-    this.#try("preferred", this.#admin.electLeaders("preferred", null, { timeoutMs: 1_000 }));
+    this.#try("preferred", this.#admin.electLeaders("preferred", null, { timeoutMs: ADMIN_MS }));
   }
 
   #deleteRecords(): void {
@@ -164,7 +175,9 @@ export class ServiceNemesis {
     history.deletedTo.set(name, Math.max(offset, history.deletedTo.get(name) ?? 0));
     this.#try(
       `delete ${name} up to ${offset}`,
-      this.#admin.deleteRecords([{ topic: topic.name, partition, offset }], { timeoutMs: 1_000 }),
+      this.#admin.deleteRecords([{ topic: topic.name, partition, offset }], {
+        timeoutMs: ADMIN_MS,
+      }),
     );
   }
 
@@ -172,22 +185,41 @@ export class ServiceNemesis {
   #move(): void {
     const { world, places } = this.#service;
     const place = world.random.pick(places);
-    const replicas = this.#otherReplicas(place.row.now, place.replicationFactor);
-    const { topic, partition, name } = place;
+    this.#moveTo(place, this.#otherReplicas(place));
+  }
+
+  /**
+   * All replicas that there were, where a move leaves fewer. Again and again, for a request of before
+   * may still be tried again and win.
+   */
+  completeMoves(untilMs: number): void {
+    const { world, brokers, places } = this.#service;
+    world.enter(() => {
+      for (const place of places) {
+        const { replicas, reassignment } = place.row.now;
+        const left = replicas.filter((id) => reassignment?.removing.includes(id) !== true);
+        if (left.length < place.replicationFactor) this.#moveTo(place, brokers);
+      }
+    });
+    const again = world.nowMs + 2 * ADMIN_MS;
+    if (again < untilMs) world.after(2 * ADMIN_MS, () => this.completeMoves(untilMs));
+  }
+
+  #moveTo({ topic, partition, name }: Place, replicas: readonly number[]): void {
     this.#try(
       `move ${name} to ${replicas}`,
       this.#admin.alterPartitionReassignments([{ topic: topic.name, partition, replicas }], {
-        timeoutMs: 1_000,
+        timeoutMs: ADMIN_MS,
       }),
     );
   }
 
-  #otherReplicas(row: PartitionInfo, replicationFactor: number): readonly number[] {
+  #otherReplicas({ replicationFactor }: Place): readonly number[] {
     const { world, brokers } = this.#service;
     const { random } = world;
     if (replicationFactor === 1) return [random.pick(brokers)];
-    const order = [...row.replicas];
-    const [first] = order.splice(random.int(order.length), 1);
-    return first === undefined ? row.replicas : [first, ...order];
+    const order = [...brokers];
+    const [first = 1] = order.splice(random.int(order.length), 1);
+    return [first, ...order.slice(random.bool(0.3) ? 1 : 0)];
   }
 }

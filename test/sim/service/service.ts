@@ -45,13 +45,15 @@ export const FENCE_STALL_MS_MAX = 1_000;
 export const CUT_STALL_MS_MAX = 3_000;
 /**
  * A fence and its end write each row: out of the ISR or another leader, back into the ISR, and its
- * leader's place back; each time a leader may have asked in vain for who is out, and taken it back.
+ * leader's place back; each leader may have asked in vain for who is out, and taken it back.
  */
-export const FENCE_ROW_CHANGES_MAX = 6;
+export const FENCE_ROW_CHANGES_MAX = 12;
 /** Longer than a stall may last, as replica.lag.time.max.ms is in production. */
 const LAG_DURING_FENCES_MS = 20_000;
 const ROUNDS = 2;
 const STEP_MS = 50;
+/** A handler whose caller has given up goes on for so long at most, when all is well. */
+const LATE_MS = 300;
 /** What is committed is stored as such when nothing has happened for a while (REP25). */
 const REST_MS = 1_500;
 
@@ -227,6 +229,10 @@ class SimService {
     const { world, history, d1, brokers } = this.#service;
     const fromMs = world.nowMs;
     for (const broker of brokers) if (d1.isFenced(broker)) this.#nemesis.unfence(broker);
+    if (untouched) this.#nemesis.completeMoves(fromMs + SERVICE_CONVERGE_MS);
+    // What was asked for in the chaos may be tried again, and done, after the healing.
+    await this.#until(SERVICE_CONVERGE_MS, () => this.#nemesis.isIdle);
+    await world.play(world.nowMs + LATE_MS);
     const isSettled = (): boolean => this.#unsettled(untouched) === null;
     if (await this.#until(SERVICE_CONVERGE_MS, isSettled)) {
       this.#convergedAfterMs = Math.max(this.#convergedAfterMs, world.nowMs - fromMs);
@@ -288,10 +294,11 @@ class SimService {
     const watched = this.#producers.filter(({ name }) => name.startsWith("p"));
     const lagMs = this.#service.config.replicaLagTimeMaxMs;
     if (isFence) this.#service.configure({ replicaLagTimeMaxMs: LAG_DURING_FENCES_MS });
-    for (const producer of watched) {
-      producer.start(this.#places("orders"));
-      producer.watchStalls();
-    }
+    const fromMs = world.nowMs;
+    for (const producer of watched) producer.start(this.#places("orders"));
+    const areGoing = (): boolean => watched.every((producer) => producer.hasAckedSince(fromMs));
+    await this.#until(SERVICE_CONVERGE_MS, areGoing);
+    for (const producer of watched) producer.watchStalls();
     const fences = isFence ? 1 + random.int(3) : 0;
     const rows = this.#rowEpochs();
     if (isFence) await this.#fenceAndBack(broker, fences);

@@ -2,7 +2,7 @@
 import type { PartitionAddress } from "../../../src/broker/ports.ts";
 import type { TopicInfo } from "../../../src/cluster/types.ts";
 import { FencedFlag } from "../../../src/objects/fenced-flag.ts";
-import type { ReplicaConfig } from "../../../src/replication/config.ts";
+import { REPLICA_CONFIG_DEFAULT, type ReplicaConfig } from "../../../src/replication/config.ts";
 import { SimNetwork } from "../cluster/network.ts";
 import type { ReplicaNode } from "../cluster/replica-object.ts";
 import type { ObjectFaults } from "../object.ts";
@@ -138,6 +138,7 @@ export class ServiceWorld {
 
 function drawConfig({ random }: Scheduler): ReplicaConfig {
   return {
+    ...REPLICA_CONFIG_DEFAULT,
     minInsyncReplicas: 1 + random.int(2),
     replicaLagTimeMaxMs: 300 + random.int(600),
     segmentBytes: 2_000 + random.int(20_000),

@@ -268,7 +268,7 @@ describe("the list of handlers", () => {
     const keys = handlers.map(({ api }) => api.key);
     expect(keys).toEqual([
       ...[0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23],
-      ...[32, 33, 37, 42, 43, 44, 45, 46, 47, 60, 68, 69, 75],
+      ...[32, 33, 35, 37, 42, 43, 44, 45, 46, 47, 60, 61, 68, 69, 75],
     ]);
     for (const handler of handlers) expect(handlerByKey(handler.api.key)).toBe(handler);
     expect(handlerByKey(4)).toBeUndefined();

@@ -50,6 +50,8 @@ async function world(answers: { appends?: AppendResult[]; reads?: ReadResult[] }
     listOffset: () => Promise.reject(new Error("not here")),
     deleteRecords: () => Promise.reject(new Error("not here")),
     epochEnd: () => Promise.reject(new Error("not here")),
+    status: () => Promise.reject(new Error("not here")),
+    activeProducers: () => Promise.reject(new Error("not here")),
   });
   const produce = async (records: Uint8Array) => {
     const partitionData = [{ index: 0, records }];

@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CommitFailedError, ErrorCode, KafkaError } from "../../../src/client/errors.ts";
-import { joinGroupApi } from "../../../src/protocol/api/11-join-group.ts";
+import { offsetCommitApi } from "../../../src/protocol/api/08-offset-commit.ts";
+import { type JoinGroupRequest, joinGroupApi } from "../../../src/protocol/api/11-join-group.ts";
+import {
+  decodeConsumerSubscription,
+  decodeStickyUserData,
+} from "../../../src/protocol/consumer-protocol.ts";
 import { GroupWorld } from "./group-world.ts";
 
 let world: GroupWorld;
@@ -29,6 +34,30 @@ describe("joining", () => {
       generationId: 1,
       memberId: "member-1",
       groupInstanceId: null,
+    });
+  });
+
+  it("tells the leader topics, rack and what it had", async () => {
+    const config = { "partition.assignment.strategy": "sticky", "client.rack": "weur" };
+    const reader = world.reader(config).subscribe();
+    await world.clock.run(reader.consumer.poll(3000));
+    reader.consumer.enforceRebalance();
+    await world.clock.run(reader.consumer.poll(3000));
+    const joins = world.broker.requests.filter(({ api }) => api === joinGroupApi);
+    const request = joins.at(-1)?.body as JoinGroupRequest;
+    const [protocol] = request.protocols;
+    const subscription = decodeConsumerSubscription(protocol?.metadata ?? new Uint8Array(0));
+    expect(protocol?.name).toBe("sticky");
+    expect(subscription).toMatchObject({
+      topics: ["t"],
+      // An eager member has given everything up by then; what it had is the assignor's to know.
+      ownedPartitions: [],
+      generationId: 1,
+      rackId: "weur",
+    });
+    expect(decodeStickyUserData(subscription.userData ?? new Uint8Array(0))).toEqual({
+      previousAssignment: [{ topic: "t", partitions: [0, 1, 2] }],
+      generation: 1,
     });
   });
 
@@ -170,6 +199,25 @@ describe("rebalancing", () => {
     expect(sorted(all)).toEqual(sorted(values));
     await world.stopAll();
   });
+
+  it.each(["range", "cooperative-sticky"])(
+    "CONS8 by %s, nothing is given while what is to be given up is being committed",
+    async (strategy) => {
+      const config = { "partition.assignment.strategy": strategy };
+      world.broker.meddle = ({ api }) => (api === offsetCommitApi ? { delayMs: 700 } : undefined);
+      const a = world.reader(config).subscribe().start();
+      const values = await world.appendFor("t", 3000);
+      world.reader(config).subscribe().start();
+      values.push(...(await world.appendFor("t", 12_000)));
+      world.reader(config).subscribe().start();
+      values.push(...(await world.appendFor("t", 12_000)));
+      await world.clock.run(a.close());
+      values.push(...(await world.appendFor("t", 12_000)));
+      await world.clock.advance(10_000);
+      expect(sorted(world.readers.flatMap((one) => one.values))).toEqual(sorted(values));
+      await world.stopAll();
+    },
+  );
 
   it("a listener that commits is in the old generation still", async () => {
     world.append("t", 9);

@@ -21,7 +21,8 @@ const requests = () => world.groups.consumerGroup("g").requests;
 describe("joining", () => {
   it("CONS6 the first poll joins, finds its place and gives records", async () => {
     world.append("t", 6);
-    const one = reader({ "group.remote.assignor": "range" }).subscribe();
+    const config = { "group.remote.assignor": "range", "client.rack": "weur" };
+    const one = reader(config).subscribe();
     const before = world.clock.now();
     const records = await world.clock.run(one.consumer.poll(10_000));
     expect(records.length).toBeGreaterThan(0);
@@ -33,6 +34,7 @@ describe("joining", () => {
       memberId: expect.stringMatching(/^[\w-]{22}$/),
       memberEpoch: 0,
       instanceId: null,
+      rackId: "weur",
       rebalanceTimeoutMs: 300_000,
       subscribedTopicNames: ["t"],
       subscribedTopicRegex: null,
@@ -55,7 +57,7 @@ describe("joining", () => {
     expect(idle.length).toBeGreaterThan(9);
     expect(idle.length).toBeLessThan(13);
     for (const beat of idle) {
-      expect(beat).toMatchObject({ topicPartitions: null, subscribedTopicNames: null });
+      expect(beat).toMatchObject({ topicPartitions: null, rackId: null });
     }
     expect(one.errors).toEqual([]);
     await world.stopAll();
@@ -105,6 +107,20 @@ describe("joining", () => {
     expect(requests().at(2)).toMatchObject({ subscribedTopicNames: ["t"] });
     await world.stopAll();
   });
+
+  it("CONS14 what may have been lost is said again", async () => {
+    world.broker.meddle = ({ api, nth }) =>
+      api === consumerGroupHeartbeatApi && nth === 2 ? { lost: true } : undefined;
+    const one = reader().subscribe().start();
+    await world.clock.advance(3000);
+    expect(requests()[1]).toMatchObject({
+      rebalanceTimeoutMs: 300_000,
+      subscribedTopicNames: ["t"],
+      topicPartitions: [{ partitions: [0, 1, 2] }],
+    });
+    expect(one.errors).toEqual([]);
+    await world.stopAll();
+  });
 });
 
 describe("reconciliation", () => {
@@ -123,6 +139,21 @@ describe("reconciliation", () => {
     await world.clock.run(a.close());
     values.push(...world.append("t", 30));
     await world.clock.advance(20_000);
+    expect(sorted(world.readers.flatMap((one) => one.values))).toEqual(sorted(values));
+    await world.stopAll();
+  });
+
+  it("CONS8 nothing is given while what is to be given up is being committed", async () => {
+    world.broker.meddle = ({ api }) => (api === offsetCommitApi ? { delayMs: 700 } : undefined);
+    const a = reader().subscribe().start();
+    const values = await world.appendFor("t", 3000);
+    reader().subscribe().start();
+    values.push(...(await world.appendFor("t", 12_000)));
+    reader().subscribe().start();
+    values.push(...(await world.appendFor("t", 12_000)));
+    await world.clock.run(a.close());
+    values.push(...(await world.appendFor("t", 12_000)));
+    await world.clock.advance(10_000);
     expect(sorted(world.readers.flatMap((one) => one.values))).toEqual(sorted(values));
     await world.stopAll();
   });

@@ -128,6 +128,16 @@ export class GroupWorld {
     });
   }
 
+  /** Appends a little again and again while `ms` pass; what was appended. */
+  async appendFor(topic: string, ms: number): Promise<string[]> {
+    const values: string[] = [];
+    for (const until = this.clock.now() + ms; this.clock.now() < until; ) {
+      values.push(...this.append(topic, 3));
+      await this.clock.advance(97);
+    }
+    return values;
+  }
+
   /** How many partitions each owns, the largest share first. */
   shares(): number[] {
     return this.readers.map(({ owned }) => owned.length).sort((a, b) => b - a);

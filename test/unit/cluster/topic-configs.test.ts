@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  effectiveTopicConfigs,
   TOPIC_CONFIGS,
   topicConfigsProblem,
   topicConfigText,
@@ -87,11 +86,6 @@ describe("CLU7: topic configs", () => {
   });
 
   test("what holds for a topic is its own value, or the default", () => {
-    const effective = effectiveTopicConfigs({ "retention.ms": "5" });
-    expect(effective).toHaveLength(TOPIC_CONFIGS.length);
-    const of = (name: string) => effective.find((config) => config.name === name);
-    expect(of("retention.ms")).toEqual({ name: "retention.ms", value: "5", isSet: true });
-    expect(of("cleanup.policy")).toEqual({ name: "cleanup.policy", value: "delete", isSet: false });
     expect(topicConfigText({ "retention.ms": " 5 " }, "retention.ms")).toBe("5");
     expect(topicConfigText({}, "retention.ms")).toBe("604800000");
     expect(() => topicConfigText({}, "nonsense")).toThrow("no topic config is called nonsense");

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { handlers } from "../../../src/broker/handlers.ts";
+import { brokerConfigRows, topicConfigRows } from "./config-rows.ts";
 import { ROOT } from "./sources.ts";
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -33,6 +34,14 @@ describe("README", () => {
     const known = [...env.matchAll(/readonly (KEDGE_\w+)\??:/g)].map((match) => match[1]);
     const told = table("Configuration").map(([cell]) => cell?.replaceAll("`", ""));
     expect(told.sort()).toEqual(known.sort());
+  });
+
+  test("its topic configs are the registry's", () => {
+    expect(table("Topic configs")).toEqual(topicConfigRows());
+  });
+
+  test("its broker configs are the registry's", () => {
+    expect(table("Broker configs")).toEqual(brokerConfigRows());
   });
 
   test("its map names every folder of src, and none that is not there", () => {

@@ -27,6 +27,7 @@ const checkpoint = fc.record({
       bytes: fc.nat(2 ** 31 - 1),
       maxTimestamp: fc.integer({ min: -1, max: 2 ** 53 }),
       firstAppendedAtMs: time,
+      lastAppendedAtMs: time,
     }),
     { maxLength: 4 },
   ),
@@ -73,7 +74,8 @@ describe("checkpoints", () => {
   });
 
   test("LOG4: a timestamp up to 2^63, as a client may send it", () => {
-    const segment = { baseOffset: 0, bytes: 1, maxTimestamp: 2 ** 63, firstAppendedAtMs: 0 };
+    const times = { maxTimestamp: 2 ** 63, firstAppendedAtMs: 0, lastAppendedAtMs: 0 };
+    const segment = { baseOffset: 0, bytes: 1, ...times };
     const state = { ...EMPTY, segments: [segment] };
     expect(decodeCheckpoint(encodeCheckpoint(state))).toEqual(state);
   });
@@ -86,8 +88,8 @@ describe("checkpoints", () => {
     longer.set(bytes);
     expect(() => decodeCheckpoint(longer)).toThrow("left over");
     const other = new Float64Array(bytes.slice().buffer);
-    other[0] = 2;
-    expect(() => decodeCheckpoint(new Uint8Array(other.buffer))).toThrow("version 2 is not known");
+    other[0] = 1;
+    expect(() => decodeCheckpoint(new Uint8Array(other.buffer))).toThrow("version 1 is not known");
     expect(() => decodeCheckpoint(new Uint8Array(0))).toThrow("ended early");
   });
 

@@ -3,6 +3,7 @@ import type { LogStore } from "../../../src/log/log-store.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { compress } from "../../../src/protocol/compression/mod.ts";
 import { encodeRecordBatch, type RecordBatchInput } from "../../../src/protocol/record-batch.ts";
+import type { ReplicaConfig } from "../../../src/replication/config.ts";
 import type { LogReply, ReplicaInput } from "../../../src/replication/messages.ts";
 import type { ReplicaStore } from "../../../src/replication/replica-state.ts";
 import { LoneReplica } from "../../support/lone-replica.ts";
@@ -51,10 +52,12 @@ export type HarnessInput =
 export class LogTurns {
   readonly store: ReplicaStore;
   readonly machine: LoneReplica;
+  readonly config: Partial<ReplicaConfig>;
 
-  constructor(store: ReplicaStore, leaderEpoch = 0) {
+  constructor(store: ReplicaStore, leaderEpoch = 0, config: Partial<ReplicaConfig> = {}) {
     this.store = store;
-    this.machine = new LoneReplica(store);
+    this.config = config;
+    this.machine = new LoneReplica(store, config);
     // A leader that wakes has no turn before somebody asks.
     if (leaderEpoch > this.leaderEpoch) this.becomeLeader(leaderEpoch);
   }
@@ -114,13 +117,17 @@ export class LogTurns {
 export class LogHarness extends LogTurns {
   declare readonly store: MemoryReplicaStore;
 
-  constructor(store = new MemoryReplicaStore(), leaderEpoch = 0) {
-    super(store, leaderEpoch);
+  constructor(
+    store = new MemoryReplicaStore(),
+    leaderEpoch = 0,
+    config: Partial<ReplicaConfig> = {},
+  ) {
+    super(store, leaderEpoch, config);
   }
 
   /** Memory is gone; what was stored comes back, under this leader epoch. */
   restart(leaderEpoch = this.leaderEpoch): LogHarness {
-    return new LogHarness(this.store.copy(), leaderEpoch);
+    return new LogHarness(this.store.copy(), leaderEpoch, this.config);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   SEGMENT_BYTES_DEFAULT,
 } from "../../../src/constants.ts";
 import { decodeCheckpoint } from "../../../src/log/checkpoint.ts";
+import { LOG_CONFIG_DEFAULT } from "../../../src/log/log-config.ts";
 import { checkpointDue } from "../../../src/log/log-writer.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import {
@@ -279,8 +280,9 @@ describe("segments and bytes", () => {
     const log = new PartitionLog();
     const size = batchOf().byteLength;
     const limit = 3 * size;
+    const config = { ...LOG_CONFIG_DEFAULT, segmentBytes: limit };
     for (let i = 0; i < 7; i++) {
-      const segmentBase = log.segmentFor(size, limit);
+      const segmentBase = log.segmentFor(size, NOW, config);
       log.apply({
         kind: "batch",
         batch: batchAt(i),
@@ -289,10 +291,23 @@ describe("segments and bytes", () => {
         incarnation: 0,
       });
     }
+    const common = { maxTimestamp: NOW };
     expect(log.segments).toEqual([
-      { baseOffset: 0, bytes: limit, maxTimestamp: NOW, firstAppendedAtMs: NOW },
-      { baseOffset: 3, bytes: limit, maxTimestamp: NOW, firstAppendedAtMs: NOW + 3 },
-      { baseOffset: 6, bytes: size, maxTimestamp: NOW, firstAppendedAtMs: NOW + 6 },
+      { ...common, baseOffset: 0, bytes: limit, firstAppendedAtMs: NOW, lastAppendedAtMs: NOW + 2 },
+      {
+        ...common,
+        baseOffset: 3,
+        bytes: limit,
+        firstAppendedAtMs: NOW + 3,
+        lastAppendedAtMs: NOW + 5,
+      },
+      {
+        ...common,
+        baseOffset: 6,
+        bytes: size,
+        firstAppendedAtMs: NOW + 6,
+        lastAppendedAtMs: NOW + 6,
+      },
     ]);
     expect(log.sizeInBytes).toBe(7 * size);
   });
@@ -311,7 +326,7 @@ describe("segments and bytes", () => {
     expect([...log.store.chunksFrom(0)].map(({ segmentBase }) => segmentBase)).toEqual([0, 0, 2]);
   });
 
-  test("LOG6: a segment wholly below the log start goes, the active one when the next begins", () => {
+  test("LOG6: a segment wholly below the log start goes, the active one too", () => {
     const log = new PartitionLog();
     const append = (offset: number, segmentBase: number): void => {
       log.apply({
@@ -328,7 +343,7 @@ describe("segments and bytes", () => {
     log.apply({ kind: "logStart", offset: 1 });
     expect(bases()).toEqual([1, 2]);
     log.apply({ kind: "logStart", offset: 3 });
-    expect(bases()).toEqual([2]);
+    expect(bases()).toEqual([]);
     append(3, 3);
     expect(bases()).toEqual([3]);
     expect(log.sizeInBytes).toBe(batchOf().byteLength);

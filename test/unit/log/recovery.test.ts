@@ -186,9 +186,10 @@ class World {
     expect(read).toEqual(live.map(({ baseOffset }) => baseOffset));
     // Segments: one follows the other, the first holds the log start, and only whole batches count.
     const { segments } = log;
+    expect(segments.length === 0).toBe(this.logStart === this.end);
     expect((segments[0]?.baseOffset ?? 0) <= this.logStart).toBe(true);
     expect(segments.slice(1).every(({ baseOffset }) => baseOffset > this.logStart)).toBe(true);
-    const first = segments[0]?.baseOffset ?? 0;
+    const first = segments[0]?.baseOffset ?? this.end;
     const kept = this.batches.filter(({ baseOffset }) => baseOffset >= first);
     expect(log.sizeInBytes).toBe(kept.reduce((sum, { bytes }) => sum + bytes, 0));
   }

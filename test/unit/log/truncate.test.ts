@@ -1,10 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { LOG_CONFIG_DEFAULT } from "../../../src/log/log-config.ts";
 import { LogWriter } from "../../../src/log/log-writer.ts";
 import { type LogFact, PartitionLog } from "../../../src/log/partition-log.ts";
 import { setBaseOffset, setPartitionLeaderEpoch } from "../../../src/protocol/record-batch.ts";
 import { MemoryLogStore } from "../../support/memory-log-store.ts";
 import { batchOf, NOW, sequenced, stateOf } from "./harness.ts";
+
+const CONFIG = { ...LOG_CONFIG_DEFAULT, segmentBytes: 400 };
 
 /** A log with its store and writer, fed with facts by the turn. */
 class Bench {
@@ -48,7 +51,7 @@ function batchFact(log: PartitionLog, sketch: BatchSketch): LogFact {
     producer < 0 ? batchOf({ records }) : sequenced(1_000 + producer, 0, sequence, records);
   setBaseOffset(batch, 0, log.logEndOffset);
   setPartitionLeaderEpoch(batch, 0, epoch);
-  const segmentBase = log.segmentFor(batch.byteLength, 400);
+  const segmentBase = log.segmentFor(batch.byteLength, NOW, CONFIG);
   return { kind: "batch", batch, segmentBase, appendedAtMs: NOW, incarnation };
 }
 

@@ -325,6 +325,34 @@ describe("deadlines", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("an alarm that an earlier life has left is not set again, but for an earlier time", async () => {
+    const platform = new Platform();
+    const soon = Date.now() + 60_000;
+    platform.alarmLeft = soon;
+    const alarms = (due: number): Promise<string[]> => {
+      platform.replica.due = due;
+      platform.ask("a", answeredAtOnce("a"));
+      return alarmsOf(platform);
+    };
+    expect(await alarms(soon + 5)).toEqual([]);
+    expect(await alarms(soon)).toEqual([]);
+    expect(await alarms(soon - 5)).toEqual([`alarm at ${soon - 5}`]);
+    platform.replica.due = soon;
+    platform.shell.alarm();
+    expect(await alarmsOf(platform)).toEqual([`alarm at ${soon}`]);
+  });
+
+  test("an earlier alarm that is wanted while the old one is looked up is the one that is set", async () => {
+    const platform = new Platform();
+    const soon = Date.now() + 60_000;
+    platform.alarmLeft = soon + 10;
+    for (const due of [soon, soon - 5]) {
+      platform.replica.due = due;
+      platform.ask("a", answeredAtOnce("a"));
+    }
+    expect(await alarmsOf(platform)).toEqual([`alarm at ${soon - 5}`]);
+  });
+
   test("only a moment passes: a timer, at once for what is past", async () => {
     const platform = new Platform();
     for (const ms of [1_000, 1, -5_000]) {

@@ -82,6 +82,8 @@ export class Platform {
   /** What comes in while the event loop goes round, once each. */
   readonly meanwhile: (() => void)[] = [];
   storeFails: Error | null = null;
+  /** What an earlier life of the object has set. */
+  alarmLeft: number | null = null;
 
   constructor() {
     let written = false;
@@ -99,6 +101,7 @@ export class Platform {
         this.writes.push({ resolve, reject });
         return promise;
       },
+      getAlarm: async () => this.alarmLeft,
       setAlarm: async (at: number) => {
         this.events.push(`alarm at ${at}`);
       },

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { concatBytes } from "../../../src/lib/bytes.ts";
 import { fetchApi } from "../../../src/protocol/api/01-fetch.ts";
 import { saslHandshakeApi } from "../../../src/protocol/api/17-sasl-handshake.ts";
 import { apiVersionsApi } from "../../../src/protocol/api/18-api-versions.ts";
@@ -10,7 +9,6 @@ import {
   decodeResponseFrame,
   encodeRequestFrame,
   encodeResponseFrame,
-  encodeResponsePieces,
   requestHeaderVersion,
   responseHeaderVersion,
 } from "../../../src/protocol/frame.ts";
@@ -115,21 +113,6 @@ test("a response of another size than its prefix is refused, and so are bytes le
   expect(() => decodeResponseFrame(apiVersionsApi, 0, longer)).toThrow(
     "ApiVersions response v0: 2 bytes are left over after the body",
   );
-});
-
-test("a response in pieces is the frame, and long records are in it as they are", () => {
-  const records = new Uint8Array(5_000).fill(7);
-  const partition = { partitionIndex: 0, errorCode: 0, highWatermark: 1, records };
-  const body = { responses: [{ topic: "t", partitions: [partition] }] };
-  const whole = encodeResponseFrame(fetchApi, 12, 5, body);
-  const pieces = encodeResponsePieces(fetchApi, 12, 5, body);
-  encodeResponsePieces(fetchApi, 12, 6, { ...body, responses: [] });
-  expect(hex(concatBytes(pieces))).toBe(hex(whole));
-  expect(pieces.filter((piece) => piece.buffer === records.buffer)).toHaveLength(1);
-  const small = encodeResponsePieces(apiVersionsApi, 0, 5, { errorCode: 0, apiKeys: [] });
-  expect(small.map(hex)).toEqual([
-    hex(encodeResponseFrame(apiVersionsApi, 0, 5, { errorCode: 0, apiKeys: [] })),
-  ]);
 });
 
 test("frames do not share memory", () => {

@@ -249,6 +249,13 @@ describe("a consumer instance of REST v2", () => {
     expect(both.flat().sort()).toEqual([1, 2, 3]);
   });
 
+  test("REST22: a client that went away before the records came did not read them", async () => {
+    await produce(0, 1);
+    const path = await subscribed("a");
+    await world.fetch(`${path}/records`, { signal: AbortSignal.abort() });
+    expect(await values(path)).toEqual([1]);
+  });
+
   test("REST20: an eviction forgets nothing but a read under way", async () => {
     await produce(0, 1, 2);
     const path = await subscribed("a");

@@ -246,7 +246,7 @@ describe("parameters", () => {
   });
 });
 
-describe("REST20: which replica is read", () => {
+describe("REST31: which replica is read", () => {
   async function replicated(reader: Point | null): Promise<number> {
     world = new RestWorld({ reader });
     await world.createTopic("t", 1, {}, 3);

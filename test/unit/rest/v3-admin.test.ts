@@ -113,20 +113,6 @@ describe("clusters and brokers", () => {
     expect((await world.request("DELETE", `${C}/topics/moving`)).status).toBe(204);
   });
 
-  test("REST19: a topic's configs are read, set or not", async () => {
-    await world.createTopic("configured", 1, { "min.insync.replicas": "2" });
-    const path = `${C}/topics/configured/configs`;
-    const { data } = schemas.topicConfigList.parse((await world.get(path)).body);
-    const min = data.find(({ name }) => name === "min.insync.replicas");
-    expect(min).toMatchObject({ value: "2", is_default: false, source: "DYNAMIC_TOPIC_CONFIG" });
-    expect(data.find(({ name }) => name === "retention.ms")?.is_default).toBe(true);
-    expect((await world.get(`${path}/min.insync.replicas`)).body).toEqual(min);
-    expect((await world.get(`${path}/nope`)).body).toMatchObject({ error_code: 404 });
-    const gone = await world.get(`${C}/topics/no/configs`);
-    expect(gone.body).toMatchObject({ error_code: 40403 });
-    expect((await world.request("DELETE", `${C}/topics/configured`)).status).toBe(204);
-  });
-
   test("what is not there", async () => {
     const cluster = await world.get("/v3/clusters/other/topics");
     expect([cluster.status, cluster.body]).toEqual([

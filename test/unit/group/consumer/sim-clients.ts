@@ -126,6 +126,8 @@ export class ConsumerClient extends SimClient {
       ...(all ? full : {}),
       ...(all || this.#sendsReads ? owned : {}),
     };
+    this.#sendsAll = false;
+    this.#sendsReads = false;
     return { request: { api: "consumerGroupHeartbeat", body: requestOf(body) }, apiVersion: 1 };
   }
 
@@ -136,8 +138,6 @@ export class ConsumerClient extends SimClient {
       if (memberEpoch < this.epoch)
         throw new Error(`${this.name}: from ${this.epoch} to ${memberEpoch}`);
       this.epoch = memberEpoch;
-      this.#sendsAll = false;
-      this.#sendsReads = false;
       if (assignment) {
         this.#told = new Set(
           assignment.topicPartitions.flatMap(({ topicId, partitions }) =>

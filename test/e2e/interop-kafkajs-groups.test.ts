@@ -1,11 +1,13 @@
 /** Consumer groups through the front door: kafkajs over the gateway, the whole service under it. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { type Consumer, type EachMessagePayload, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { discard, type Service, startService, until } from "./service.ts";
+import { discard, kedge, ROOT, type Service, startService, until } from "./service.ts";
 
 const TOPIC = "grouped";
 const PARTITIONS = 3;
 const WAIT_MS = 30_000;
+const SESSION_MS = 6_000;
 
 let service: Service;
 let kafka: Kafka;
@@ -16,7 +18,8 @@ beforeAll(async () => {
   kafka = new Kafka({ brokers: [service.kafka], logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: PARTITIONS }] });
+  const everywhere = { numPartitions: PARTITIONS, replicationFactor: 3 };
+  await admin.createTopics({ topics: [{ topic: TOPIC, ...everywhere }] });
   await admin.disconnect();
 });
 
@@ -38,7 +41,11 @@ class Reader {
   readonly #consumer: Consumer;
 
   constructor(groupId: string) {
-    this.#consumer = kafka.consumer({ groupId, sessionTimeout: 10_000, heartbeatInterval: 500 });
+    this.#consumer = kafka.consumer({
+      groupId,
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: 500,
+    });
   }
 
   async start(): Promise<this> {
@@ -113,7 +120,7 @@ describe("a group of two", () => {
     await right.stop();
   });
 
-  test("its offsets are the broker's, and outlive the service", async () => {
+  test("its offsets are with the broker, and the group is listed and described", async () => {
     const admin = kafka.admin();
     await admin.connect();
     const offsets = async (): Promise<number> => {
@@ -127,4 +134,98 @@ describe("a group of two", () => {
     expect(described.groups).toMatchObject([{ groupId: "pair", state: "Empty", members: [] }]);
     await admin.disconnect();
   });
+});
+
+/** A consumer in a process of its own, to be killed without a word. */
+function lonelyConsumer(groupId: string): ChildProcess {
+  const options = { brokers: [service.kafka], logLevel: logLevel.NOTHING };
+  const group = { groupId, sessionTimeout: SESSION_MS, heartbeatInterval: 500 };
+  const script = `
+    import { Kafka } from "kafkajs";
+    const consumer = new Kafka(${JSON.stringify(options)}).consumer(${JSON.stringify(group)});
+    consumer.on(consumer.events.GROUP_JOIN, () => console.log("joined"));
+    await consumer.connect();
+    await consumer.subscribe({ topic: ${JSON.stringify(TOPIC)} });
+    await consumer.run({ eachMessage: async () => undefined });`;
+  return spawn(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT });
+}
+
+describe("a member that is gone without a word", () => {
+  test("is replaced after its session timeout", async () => {
+    const lonely = lonelyConsumer("lonely");
+    let said = "";
+    lonely.stdout?.on("data", (data) => {
+      said += data;
+    });
+    const reader = new Reader("lonely");
+    try {
+      await until(
+        () => said.includes("joined"),
+        () => `the lonely consumer joined: ${said}`,
+        WAIT_MS,
+      );
+      await reader.start();
+      await until(
+        () => reader.partitions.length === 1 || reader.partitions.length === 2,
+        () => `the partitions are shared: ${reader.partitions}`,
+        WAIT_MS,
+      );
+      lonely.kill("SIGKILL");
+      await until(
+        () => reader.partitions.length === PARTITIONS,
+        () => `the other has them all: ${reader.partitions}`,
+        WAIT_MS,
+      );
+      expect(reader.partitions.toSorted()).toEqual([0, 1, 2]);
+    } finally {
+      lonely.kill("SIGKILL");
+      await reader.stop();
+    }
+  });
+});
+
+describe("brokers that are taken out in turn", () => {
+  test("a group goes on by itself, whoever coordinates it, and its commits stay", async () => {
+    const admin = kafka.admin();
+    await admin.connect();
+    const committed = async (): Promise<number> => {
+      const [topic] = await admin.fetchOffsets({ groupId: "steady", topics: [TOPIC] });
+      // -1: nothing is committed yet.
+      return (topic?.partitions ?? []).reduce((sum, p) => sum + Math.max(0, Number(p.offset)), 0);
+    };
+    const ends = async (): Promise<number> =>
+      (await admin.fetchTopicOffsets(TOPIC)).reduce((sum, { high }) => sum + Number(high), 0);
+    const reader = await new Reader("steady").start();
+    const caughtUp = async (): Promise<void> => {
+      const end = await ends();
+      let last = -1;
+      await until(
+        async () => {
+          const now = await committed();
+          expect(now).toBeGreaterThanOrEqual(last);
+          last = now;
+          return now === end;
+        },
+        () => `all is committed: ${last} of ${end}`,
+        2 * WAIT_MS,
+      );
+    };
+    await caughtUp();
+    const inSync = async (): Promise<boolean> => {
+      const topics = [TOPIC, "__consumer_offsets"];
+      const metadata = await admin.fetchTopicMetadata({ topics });
+      return metadata.topics.every(({ partitions }) => partitions.every((p) => p.isr.length === 3));
+    };
+    for (const broker of ["1", "2", "3"]) {
+      expect((await kedge(service, ["brokers", "--fence", broker])).code).toBe(0);
+      const values = numbered(`without-${broker}`, 9);
+      await produce(values);
+      await caughtUp();
+      expect(values.filter((value) => !reader.values.includes(value))).toEqual([]);
+      expect((await kedge(service, ["brokers", "--unfence", broker])).code).toBe(0);
+      await until(inSync, `broker ${broker} is back in every ISR`, 2 * WAIT_MS);
+    }
+    await reader.stop();
+    await admin.disconnect();
+  }, 300_000);
 });
