@@ -27,8 +27,8 @@ const TRY_FOR_MS = 10_000;
  * same member may have come between, and the offset would go back. Deletions may not either: the
  * second answer would be that there is nothing to delete. The rest may: a member that joins or syncs
  * twice takes its own place, or leaves behind a member id that expires; the client's own retry, which
- * is the alternative, does the same. A consumer group's member sends its epoch along, which tells the
- * coordinator what it has missed.
+ * is the alternative, does the same. A consumer group's member is told again what it may have missed
+ * (GRP118), and a copy that comes late takes nothing from it (GRP125).
  */
 const REPEATABLE: Readonly<Record<GroupApi, boolean>> = {
   joinGroup: true,

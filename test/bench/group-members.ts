@@ -36,6 +36,7 @@ export interface Member {
 export const HEARTBEAT_MS = 3_000;
 const SESSION_MS = 45_000;
 const REBALANCE_MS = 60_000;
+const RETRY_MS = 100;
 const JOIN_VERSION = 9;
 const SYNC_VERSION = 5;
 const HEARTBEAT_VERSION = 4;
@@ -75,6 +76,10 @@ export class ClassicMember implements Member {
     });
     this.#memberId = joined.memberId;
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.join();
+    if (isPassing(joined.errorCode)) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return this.join();
+    }
     throwIf(joined.errorCode, "JoinGroup");
     this.#generationId = joined.generationId;
     const isLeader = joined.leader === joined.memberId;
@@ -194,6 +199,15 @@ export class ConsumerMember implements Member {
     this.#owned = told;
     await this.#beat({ topicPartitions: [{ topicId, partitions: told }] });
   }
+}
+
+/** As of a coordinator that wakes: clients ask again. */
+function isPassing(errorCode: number): boolean {
+  return (
+    errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE ||
+    errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS ||
+    errorCode === ErrorCode.NOT_COORDINATOR
+  );
 }
 
 function throwIf(errorCode: number, what: string): void {
