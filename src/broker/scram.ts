@@ -109,7 +109,10 @@ export async function serverFinal(
   const match = /^(c=([^,]+),r=([^,]+)(?:,.*)?),p=([^,]+)$/s.exec(text);
   const [, withoutProof, binding, nonce, proofText] = match ?? [];
   if (withoutProof === undefined || !isGs2Header(binding ?? "")) return null;
-  if (!first.startsWith(`r=${nonce},`)) return null;
+  // The end of it, as Kafka has it (ScramSaslServer): librdkafka up to 2.6.0 puts its own part before
+  // it a second time (its issue 4895). What was signed is what was sent, so nothing is lost by it.
+  const challenged = /^r=([^,]+)/.exec(first)?.[1];
+  if (challenged === undefined || nonce?.endsWith(challenged) !== true) return null;
   const { mechanism } = credential;
   const message = `${clientFirstBare},${first},${withoutProof}`;
   const storedKey = bytesOf(credential.storedKey);

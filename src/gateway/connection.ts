@@ -151,7 +151,7 @@ export class Connection {
     try {
       const reply = await upstream.send(frame, this.#requestHeaders(), sink, this.#abort.signal);
       const last = reply.session === CLOSE_SESSION;
-      if (reply.session !== null && !last) this.#session = reply.session;
+      if (this.#session !== null && !last) this.#session = reply.session ?? this.#session;
       // Kafka answers acks=0 with nothing at all.
       if (reply.status === 204) return true;
       if (reply.status !== 200) {

@@ -78,12 +78,13 @@ export class SaslClient {
   }
 }
 
-/** The client's side by Node's own functions. */
+/** The client's side by Node's own functions. @param doubled what old librdkafka says twice */
 export function scramFinal(
   hash: "sha256" | "sha512",
   bare: string,
   first: string,
   password: string,
+  doubled = "",
 ) {
   const {
     r = "",
@@ -95,7 +96,7 @@ export function scramFinal(
   const hmac = (key: Buffer, text: string) => createHmac(hash, key).update(text).digest();
   const clientKey = hmac(salted, "Client Key");
   const storedKey = createHash(hash).update(clientKey).digest();
-  const withoutProof = `c=biws,r=${r}`;
+  const withoutProof = `c=biws,r=${doubled}${r}`;
   const message = `${bare},${first},${withoutProof}`;
   const signature = hmac(storedKey, message);
   const proof = clientKey.map((byte, at) => byte ^ (signature[at] ?? 0));

@@ -13,6 +13,7 @@ import { utf8Encode } from "../../../src/lib/bytes.ts";
 import { describeUserScramCredentialsApi } from "../../../src/protocol/api/50-describe-user-scram-credentials.ts";
 import { alterUserScramCredentialsApi } from "../../../src/protocol/api/51-alter-user-scram-credentials.ts";
 import { brokerUnderTest } from "../../support/broker-context.ts";
+import { scramFinal } from "../../support/sasl-client.ts";
 
 const SHA_256 = 1;
 const SHA_512 = 2;
@@ -64,6 +65,17 @@ describe("SCRAM", () => {
     ]) {
       expect([wrong, await final(wrong)]).toEqual([wrong, null]);
     }
+  });
+
+  test("SASL3: librdkafka's doubled nonce is taken, as Kafka takes it", async () => {
+    const credential = await pencil(SHA_256, "W22ZaJ0SNY7soEsUEjb6gQ==");
+    const bare = "n=user,r=abc";
+    const challenge = serverFirst("abc", "xyz", credential);
+    const { final, verifier } = scramFinal("sha256", bare, challenge, "pencil", "abc");
+    expect(final).toContain("r=abcabcxyz,");
+    expect(await serverFinal(credential, bare, challenge, utf8Encode(final))).toBe(verifier);
+    const other = scramFinal("sha256", bare, serverFirst("abc", "xyw", credential), "pencil");
+    expect(await serverFinal(credential, bare, challenge, utf8Encode(other.final))).toBeNull();
   });
 
   test.each([SHA_256, SHA_512])("SASL3: a password is told by what is kept (%i)", async (hash) => {
