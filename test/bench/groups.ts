@@ -8,7 +8,14 @@ import {
   HEARTBEAT_MS,
   type Member,
 } from "./group-members.ts";
-import { commitErrorAt, commitFrame, createTopic, kafkaRequest, partitionOf } from "./kafka.ts";
+import {
+  commitErrorAt,
+  commitFrame,
+  createTopic,
+  kafkaRequest,
+  partitionOf,
+  post,
+} from "./kafka.ts";
 import { httpRequest } from "./load/load-generator.ts";
 import { ANY, type Bench, count, load, perSecond, ratio, statsOf, untilDone } from "./loads.ts";
 import { compare } from "./measure.ts";
@@ -38,6 +45,8 @@ export async function groupFigures(bench: Bench): Promise<Figure[]> {
   const groupOf = (groupId: string): GroupOfBench => {
     return { kedge, groupId, topic: TOPIC, topicId, partitions: MEMBERS };
   };
+  // Connections are opened before anything counts.
+  await floorSeconds(bench);
   const [classic, consumer] = ["bench-classic", "bench-consumer"];
   const figures = [
     ...(await membersFigures(bench, groupOf(classic), "classic", ClassicMember)),
@@ -150,7 +159,7 @@ async function floorSeconds({ service }: Bench): Promise<number> {
   const url = new URL("/append?object=groups", service.floor);
   const body = new Uint8Array(200);
   const append = async (): Promise<void> => {
-    const response = await fetch(url, { method: "POST", body });
+    const response = await post(url, { body });
     await response.arrayBuffer();
   };
   const startedAt = performance.now();

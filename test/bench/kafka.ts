@@ -73,16 +73,25 @@ export async function partitionOf(kedge: URL, name: string, index: number): Prom
   return { name, topicId, object: objectOf(leaderId), followers };
 }
 
+/** Again, once, when it went out on a connection that the server was about to close. */
+export async function post(url: URL, init: RequestInit): Promise<Response> {
+  const request = { ...init, method: "POST" };
+  try {
+    return await fetch(url, request);
+  } catch {
+    return fetch(url, request);
+  }
+}
+
 export async function ask<A extends AnyApi>(
   kedge: URL,
   api: A,
   version: number,
   body: RequestInputOf<A>,
 ): Promise<ResponseOf<A>> {
-  const response = await fetch(new URL("/kafka", kedge), {
-    method: "POST",
+  const response = await post(new URL("/kafka", kedge), {
     headers: { "content-type": KAFKA_CONTENT_TYPE },
-    body: encodeRequestFrame(api, version, 1, CLIENT_ID, body),
+    body: encodeRequestFrame(api, version, 1, CLIENT_ID, body) as Uint8Array<ArrayBuffer>,
   });
   if (!response.ok) throw new Error(`${api.name}: ${response.status} ${await response.text()}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
