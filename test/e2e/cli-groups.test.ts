@@ -199,7 +199,9 @@ describe("kedge verifiable-producer and verifiable-consumer", () => {
 describe("kedge consumer-groups", () => {
   beforeAll(async () => {
     await ok("topics --create --topic r1 --partitions 2");
-    for (const line of ["1\n2\n3\n", "4\n5\n6\n"]) await ok("console-producer --topic r1", line);
+    // By key, so that both partitions have some: a goes to partition 0, d to partition 1.
+    const keyed = "--property parse.key=true --property key.separator=:";
+    await ok(`console-producer --topic r1 ${keyed}`, "a:1\na:2\na:3\nd:4\nd:5\nd:6\n");
   });
 
   const reset = (rest: string) =>
